@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The nouns of an audit: control, finding, waiver, host report, report. Nothing here knows Ansible.
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any, Iterable, Mapping
+
+SCHEMA_VERSION = 1
+#: Every status that a finding can have, worst first.
+STATUSES = ("fail", "error", "waived", "manual", "not_applicable", "pass")
+#: Severities, worst first.
+SEVERITIES = ("critical", "high", "medium", "low")
+SCOPES = ("host", "daemon", "file", "image", "container", "network", "swarm", "registry")
+PROFILES = ("baseline", "strict")
+THREATS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
+
+
+@dataclass(frozen=True)
+class Remediation:
+    """How to make a control pass: prose, and the role input of this collection that does it (both or neither)."""
+
+    text: str
+    role: str | None = None
+    variable: str | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """One rule of the catalogue; `expect`, `applies`, `evidence` and a textual `manual` are JMESPath source."""
+
+    id: str
+    title: str
+    scope: str
+    severity: str
+    profiles: tuple[str, ...]
+    threats: tuple[str, ...]
+    refs: Mapping[str, str]
+    remediation: Remediation
+    expect: str | None = None
+    applies: str | None = None
+    manual: str | bool = False
+    evidence: str | None = None
+    rationale: str = ""
+    tests: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """Names by which a user may select the control, besides its id: scope, severity, threats, CIS ids."""
+        names = {self.scope, self.severity, *self.threats}
+        for edition, number in self.refs.items():
+            names.add(f"{edition}:{number}")
+            if edition.startswith("cis_"):
+                names.update((number, "cis_" + number.replace(".", "_")))
+        return frozenset(names)
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """What a finding is about: `type` is the control's scope, `name` what a person calls the object."""
+
+    type: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """An accepted failure: control id, shell patterns for host and object, why, who, and until when (ISO date)."""
+
+    control: str
+    reason: str
+    owner: str
+    expires: str
+    hosts: str = "*"
+    objects: str = "*"
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One control applied to one object of one host."""
+
+    control: str
+    title: str
+    scope: str
+    severity: str
+    status: str
+    object: ObjectRef
+    refs: Mapping[str, str]
+    threats: tuple[str, ...]
+    evidence: Any
+    message: str
+    remediation: Remediation
+    waiver: Waiver | None = None
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Finding:
+        """Rebuild a finding from its JSON form (report schema 1)."""
+        data = dict(raw)
+        data["object"] = ObjectRef(**data["object"])
+        data["remediation"] = Remediation(**data["remediation"])
+        data["threats"] = tuple(data["threats"])
+        data["waiver"] = Waiver(**data["waiver"]) if data.get("waiver") else None
+        return cls(**data)
+
+
+def summarise(findings: Iterable[Finding]) -> dict[str, int]:
+    """Count findings by status; every status is present, so that a consumer never meets a missing key."""
+    counts = Counter(finding.status for finding in findings)
+    return {status: counts.get(status, 0) for status in STATUSES}
+
+
+def score(findings: Iterable[Finding]) -> int | None:
+    """Percentage of decided controls that pass, rounded down; None where nothing was decided.
+
+    A control passes when every object it was applied to passes; an error counts as not passing, and waived, manual
+    and not applicable findings decide nothing. Rounding down keeps 100 for hosts without any failure.
+    """
+    decided: dict[str, bool] = {}
+    for finding in findings:
+        if finding.status in {"pass", "fail", "error"}:
+            decided[finding.control] = decided.get(finding.control, True) and finding.status == "pass"
+    return 100 * sum(decided.values()) // len(decided) if decided else None
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """One host's part of a report; `assessed` is false when the host could not be examined, and `reason` says why."""
+
+    host: str
+    assessed: bool
+    reason: str | None
+    engine: Mapping[str, Any]
+    summary: Mapping[str, int]
+    score: int | None
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, host: str, findings: Iterable[Finding], engine: Mapping[str, Any]) -> HostReport:
+        """Build the report of a host that was examined."""
+        listed = tuple(findings)
+        return cls(host, True, None, dict(engine), summarise(listed), score(listed), listed)
+
+    @classmethod
+    def not_assessed(cls, host: str, reason: str, engine: Mapping[str, Any] | None = None) -> HostReport:
+        """Build the report of a host that could not be examined."""
+        return cls(host, False, reason, dict(engine or {}), summarise(()), None, ())
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> HostReport:
+        """Rebuild a host's report from its JSON form (report schema 1)."""
+        data = dict(raw)
+        data["findings"] = tuple(Finding.from_dict(item) for item in data["findings"])
+        return cls(**data)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form (report schema 1)."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A fleet's report: the hosts' reports and their sums."""
+
+    generated_at: str
+    collection: str
+    hosts: tuple[HostReport, ...]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Findings of all hosts by status."""
+        return {status: sum(host.summary[status] for host in self.hosts) for status in STATUSES}
+
+    @property
+    def score(self) -> int | None:
+        """Mean of the assessed hosts' scores, rounded down; None where no host was assessed."""
+        scores = [host.score for host in self.hosts if host.score is not None]
+        return sum(scores) // len(scores) if scores else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form (report schema 1)."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "generated_at": self.generated_at,
+            "collection": self.collection,
+            "summary": self.summary,
+            "score": self.score,
+            "hosts": [host.to_dict() for host in self.hosts],
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Report:
+        """Rebuild a report from its JSON form; ValueError when its schema is another one."""
+        if raw.get("schema") != SCHEMA_VERSION:
+            raise ValueError(f"report schema {raw.get('schema')!r} is not {SCHEMA_VERSION}")
+        hosts = tuple(HostReport.from_dict(host) for host in raw["hosts"])
+        return cls(raw["generated_at"], raw["collection"], hosts)
