@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What the core needs of a host, as protocols with their real implementations; tests give a directory as root.
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any, List, Optional, Protocol, Sequence
+
+
+class EngineReader(Protocol):
+    """Reads documents from the Engine API."""
+
+    def get(self, path: str) -> Any:
+        """Return the JSON document at `path` (for example `/info`); EngineError when there is none to trust."""
+        ...
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command left behind; `rc` is None when it is missing or did not end in time."""
+
+    rc: Optional[int]
+    stdout: str
+    stderr: str
+
+
+class CommandRunner(Protocol):
+    """Runs commands that read."""
+
+    def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+        """Run `argv` without a shell for at most `timeout` seconds."""
+        ...
+
+
+class SubprocessRunner:
+    """Runs commands on this host in the C locale, without standard input."""
+
+    def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+        """Run `argv` without a shell for at most `timeout` seconds; never raises."""
+        path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+        program = shutil.which(argv[0], path=path)
+        if program is None:
+            return CommandResult(None, "", f"{argv[0]} is not installed")
+        try:
+            done = subprocess.run(
+                [program, *argv[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=timeout,
+                check=False,
+                env={**os.environ, "LC_ALL": "C", "PATH": path},
+            )
+        except subprocess.TimeoutExpired:
+            return CommandResult(None, "", f"{argv[0]} did not end within {timeout:g} seconds")
+        except OSError as error:
+            return CommandResult(None, "", f"{argv[0]} can't be started: {error.strerror}")
+        return CommandResult(
+            done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        )
+
+
+class FileSystem(Protocol):
+    """Reads files; absolute paths as the host sees them. Every method raises OSError as the os module does."""
+
+    def read_text(self, path: str, limit: int = 1 << 20) -> str:
+        """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
+        ...
+
+    def stat(self, path: str) -> os.stat_result:
+        """Return the status of what `path` leads to."""
+        ...
+
+    def listdir(self, path: str) -> List[str]:
+        """Return the names in a directory, sorted."""
+        ...
+
+    def readlink(self, path: str) -> str:
+        """Return the target of a symbolic link as it is written."""
+        ...
+
+
+class LocalFileSystem:
+    """The file system below `root`: a host's own, or a directory that a test made."""
+
+    def __init__(self, root: str = "/") -> None:
+        self._root = root.rstrip("/")
+
+    def read_text(self, path: str, limit: int = 1 << 20) -> str:
+        """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
+        with open(self._root + path, "rb") as handle:
+            return handle.read(limit).decode("utf-8", "replace")
+
+    def stat(self, path: str) -> os.stat_result:
+        """Return the status of what `path` leads to."""
+        return os.stat(self._root + path)
+
+    def listdir(self, path: str) -> List[str]:
+        """Return the names in a directory, sorted."""
+        return sorted(os.listdir(self._root + path))
+
+    def readlink(self, path: str) -> str:
+        """Return the target of a symbolic link as it is written."""
+        return os.readlink(self._root + path)
