@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import Any, List, Optional, Protocol, Sequence
+from typing import Any, Protocol, Sequence
 
 
 class EngineReader(Protocol):
@@ -23,7 +23,7 @@ class EngineReader(Protocol):
 class CommandResult:
     """What a command left behind; `rc` is None when it is missing or did not end in time."""
 
-    rc: Optional[int]
+    rc: int | None
     stdout: str
     stderr: str
 
@@ -49,8 +49,7 @@ class SubprocessRunner:
             done = subprocess.run(
                 [program, *argv[1:]],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 timeout=timeout,
                 check=False,
                 env={**os.environ, "LC_ALL": "C", "PATH": path},
@@ -75,7 +74,7 @@ class FileSystem(Protocol):
         """Return the status of what `path` leads to."""
         ...
 
-    def listdir(self, path: str) -> List[str]:
+    def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
         ...
 
@@ -99,7 +98,7 @@ class LocalFileSystem:
         """Return the status of what `path` leads to."""
         return os.stat(self._root + path)
 
-    def listdir(self, path: str) -> List[str]:
+    def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
         return sorted(os.listdir(self._root + path))
 
