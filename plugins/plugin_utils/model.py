@@ -29,7 +29,11 @@ class Remediation:
 
 @dataclass(frozen=True)
 class Control:
-    """One rule of the catalogue; `expect`, `applies`, `evidence` and a textual `manual` are JMESPath source."""
+    """One rule of the catalogue; `select`, `applies`, `expect`, `evidence` and a textual `manual` are JMESPath source.
+
+    `select` says which objects of the scope the control is about, `applies` whether such an object can be judged,
+    `not_applicable` is the message where it can't.
+    """
 
     id: str
     title: str
@@ -40,7 +44,9 @@ class Control:
     refs: Mapping[str, str]
     remediation: Remediation
     expect: str | None = None
+    select: str | None = None
     applies: str | None = None
+    not_applicable: str = ""
     manual: str | bool = False
     evidence: str | None = None
     rationale: str = ""

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What rules need and JMESPath lacks: octal modes, versions, patterns, differences, known vulnerabilities.
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jmespath import functions
+
+from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
+
+DATA_DIRECTORY = Path(__file__).parent / "catalogue" / "data"
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Return the numeric parts of a version as it is compared; `26.1.5+dfsg1` gives (26, 1, 5).
+
+    Missing parts count as zero. ValueError when the text does not start with a number.
+    """
+    match = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    if match is None:
+        raise ValueError(f"{version!r} is not a version")
+    parts = [int(part) for part in match.group(1).split(".")]
+    return tuple(parts + [0] * (4 - len(parts)))
+
+
+@lru_cache(maxsize=1)
+def vulnerability_table() -> dict[str, Any]:
+    """Return the table of known vulnerabilities: its date, and per component the versions with the fix."""
+    return load_yaml(DATA_DIRECTORY / "vulnerabilities.yml")
+
+
+def known_vulnerabilities(component: str, version: str) -> list[str]:
+    """Return the ids of the vulnerabilities in `version` of `component`, sorted; ValueError for what is unknown.
+
+    A distribution's version is taken as fixed where the table says so (`debian_fixed_in`, compared as a prefix-free
+    text of the same upstream version), since distributions mend without a new upstream version.
+    """
+    components = vulnerability_table()["components"]
+    if component not in components:
+        raise ValueError(f"no vulnerabilities are recorded for {component!r}")
+    found = []
+    for entry in components[component]:
+        introduced = version_key(entry.get("introduced", "0"))
+        if not introduced <= version_key(version) < version_key(entry["fixed_in"]):
+            continue
+        backport = entry.get("debian_fixed_in")
+        if not (backport and _debian_revision_at_least(version, backport)):
+            found.append(entry["id"])
+    return sorted(found)
+
+
+def _debian_revision_at_least(version: str, fixed: str) -> bool:
+    upstream, _, revision = version.partition("-")
+    fixed_upstream, _, fixed_revision = fixed.partition("-")
+    numbers = re.compile(r"\d+")
+    return upstream == fixed_upstream and [int(n) for n in numbers.findall(revision)] >= [
+        int(n) for n in numbers.findall(fixed_revision)
+    ]
+
+
+class RuleFunctions(functions.Functions):
+    """JMESPath's own functions and those of this collection; a wrong argument type is an error, never null."""
+
+    @functions.signature({"types": ["number"]}, {"types": ["string"]})
+    def _func_mode_within(self, mode: int, limit: str) -> bool:
+        """Tell whether a file mode has no bit that the octal `limit` lacks (606 is not within 0660)."""
+        return mode & 0o7777 & ~int(limit, 8) == 0
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]})
+    def _func_version_at_least(self, version: str, floor: str) -> bool:
+        """Compare versions by their numbers."""
+        return version_key(version) >= version_key(floor)
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]})
+    def _func_matches(self, text: str, pattern: str) -> bool:
+        """Tell whether the regular expression is found in the text."""
+        return re.search(pattern, text) is not None
+
+    @functions.signature({"types": ["array-string"]}, {"types": ["array-string"]})
+    def _func_any_match(self, texts: list[str], patterns: list[str]) -> bool:
+        """Tell whether any text fits any shell pattern."""
+        return any(fnmatchcase(text, pattern) for text in texts for pattern in patterns)
+
+    @functions.signature({"types": ["array"]}, {"types": ["array"]})
+    def _func_difference(self, left: list[Any], right: list[Any]) -> list[Any]:
+        """Return what is in the first list and not in the second."""
+        return [item for item in left if item not in right]
+
+    @functions.signature({"types": ["string"]})
+    def _func_lower(self, text: str) -> str:
+        """Return the text in lower case."""
+        return text.lower()
+
+    @functions.signature({"types": ["string"]}, {"types": ["string"]})
+    def _func_vulnerabilities(self, component: str, version: str) -> list[str]:
+        """Return the ids of the known vulnerabilities in that version of the component."""
+        return known_vulnerabilities(component, version)
+
+
+#: What a call yields, for the static check; JMESPath's functions that are not named here yield any type.
+RESULT_KINDS = {
+    **dict.fromkeys(
+        ("mode_within", "version_at_least", "matches", "any_match", "contains", "starts_with", "ends_with"), "boolean"
+    ),
+    **dict.fromkeys(("length", "sum", "avg", "abs", "ceil", "floor"), "number"),
+    **dict.fromkeys(("lower", "join", "type", "to_string"), "string"),
+    **dict.fromkeys(("difference", "vulnerabilities", "keys", "values"), "list"),
+}

@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Accepted failures. A waiver turns a failure into a waived finding until its date; it never hides one.
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import yaml
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, Waiver
+from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
+
+_FIELDS = {item.name for item in fields(Waiver)} - {"source"}
+_REQUIRED = ("control", "reason", "owner", "expires")
+
+
+def parse(raw: Any, source: str, known_controls: Iterable[str]) -> Waiver:
+    """Build a waiver from its YAML form; InputError says what is wrong, where, and what to write instead."""
+    if not isinstance(raw, dict):
+        raise InputError(f"{source}: a waiver is a mapping with {', '.join(_REQUIRED)}, not {raw!r}.")
+    where = f"{source}: the waiver of {raw.get('control', '?')!r}"
+    unknown = sorted(set(raw) - _FIELDS)
+    if unknown:
+        raise InputError(f"{where} has the unknown key {unknown[0]!r}; it knows {', '.join(sorted(_FIELDS))}.")
+    # YAML reads an unquoted 2027-01-31 as a date
+    values = {name: value.isoformat() if isinstance(value, date) else value for name, value in raw.items()}
+    missing = [name for name in _REQUIRED if not values.get(name)]
+    if missing:
+        raise InputError(f"{where} lacks {', '.join(missing)}; a waiver says why, who accepts it, and until when.")
+    wrong = [name for name, value in values.items() if not isinstance(value, str)]
+    if wrong:
+        raise InputError(f"{where}: {wrong[0]} has to be text, not {values[wrong[0]]!r}.")
+    try:
+        date.fromisoformat(values["expires"])
+    except ValueError:
+        raise InputError(f"{where}: expires is {values['expires']!r}; write a date such as 2027-01-31.") from None
+    if values["control"] not in known_controls:
+        raise InputError(f"{where} names no control; docs/controls.md lists every id.")
+    return Waiver(source=source, **values)
+
+
+def load(paths: Iterable[Path], known_controls: Iterable[str]) -> list[Waiver]:
+    """Read waiver files, each a YAML list; InputError for what can't be read or is wrong."""
+    known = set(known_controls)
+    waivers: list[Waiver] = []
+    for path in paths:
+        try:
+            raw = load_yaml(path)
+        except OSError as error:
+            raise InputError(f"The waiver file {path} can't be read: {error.strerror}.") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"The waiver file {path} is not YAML: {' '.join(str(error).split())}.") from None
+        if not isinstance(raw, list):
+            raise InputError(f"The waiver file {path} has to be a list of waivers; see docs/waivers.md.")
+        waivers.extend(parse(item, path.name, known) for item in raw)
+    return waivers
+
+
+def _covers(waiver: Waiver, finding: Finding, host: str) -> bool:
+    return (
+        waiver.control == finding.control
+        and fnmatchcase(host, waiver.hosts)
+        and any(fnmatchcase(name, waiver.objects) for name in (finding.object.name, finding.object.id))
+    )
+
+
+def apply(
+    waivers: Sequence[Waiver], findings: Iterable[Finding], host: str, today: date
+) -> tuple[list[Finding], list[Waiver]]:
+    """Mark the failures that a waiver covers; return the findings and the waivers for this host that cover nothing.
+
+    A waiver holds through its last day. A failure under an expired one stays a failure, and its message says so.
+    """
+    used: set[Waiver] = set()
+    marked = []
+    for finding in findings:
+        covering = [waiver for waiver in waivers if finding.status == "fail" and _covers(waiver, finding, host)]
+        used.update(covering)
+        if covering:
+            waiver = max(covering, key=lambda item: item.expires)
+            if date.fromisoformat(waiver.expires) >= today:
+                told = f"Accepted by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+                marked.append(replace(finding, status="waived", waiver=waiver, message=told))
+            else:
+                told = f"{finding.message} The waiver of {waiver.owner} expired on {waiver.expires}."
+                marked.append(replace(finding, waiver=waiver, message=told))
+        else:
+            marked.append(finding)
+    unused = [waiver for waiver in waivers if waiver not in used and fnmatchcase(host, waiver.hosts)]
+    return marked, unused
