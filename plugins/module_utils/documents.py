@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Reads fields of documents that somebody else wrote. What is missing or of another type is unreadable, never a
+# harmless default: a rule must not pass on garbage.
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Mapping, Tuple, TypeVar
+
+Source = TypeVar("Source")
+
+
+class UnreadableError(Exception):
+    """A field can't be read; the text says why."""
+
+
+class Document:
+    """A JSON object with typed access by path; null counts as the empty value of lists, objects and strings."""
+
+    def __init__(self, raw: Mapping[str, Any], name: str) -> None:
+        """Wrap `raw`; `name` is what messages call it."""
+        self.raw = raw
+        self.name = name
+
+    def value(self, *path: str) -> Any:
+        """Return what is at `path`; UnreadableError when a part of it is missing."""
+        current: Any = self.raw
+        for key in path:
+            if not isinstance(current, dict) or key not in current:
+                raise UnreadableError(f"{self.name} has no {'.'.join(path)}")
+            current = current[key]
+        return current
+
+    def _typed(self, path: Tuple[str, ...], kind: type, empty: Any) -> Any:
+        value = self.value(*path)
+        if value is None:
+            value = empty
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise UnreadableError(f"{self.name}: {'.'.join(path)} is not a {kind.__name__}")
+        return value
+
+    def has(self, *path: str) -> bool:
+        """Tell whether there is anything but null at `path`."""
+        try:
+            return self.value(*path) is not None
+        except UnreadableError:
+            return False
+
+    def boolean(self, *path: str) -> bool:
+        """Return a boolean."""
+        return self._typed(path, bool, None)
+
+    def integer(self, *path: str) -> int:
+        """Return an integer; null is 0, as the engine means it."""
+        return self._typed(path, int, 0)
+
+    def string(self, *path: str) -> str:
+        """Return a string."""
+        return self._typed(path, str, "")
+
+    def strings(self, *path: str) -> List[str]:
+        """Return a list of strings."""
+        return self._list(path, str)
+
+    def objects(self, *path: str) -> List[Document]:
+        """Return a list of objects."""
+        return [Document(item, self.name) for item in self._list(path, dict)]
+
+    def mapping(self, *path: str) -> Dict[str, Any]:
+        """Return an object as it is."""
+        return self._typed(path, dict, {})
+
+    def _list(self, path: Tuple[str, ...], kind: type) -> List[Any]:
+        items = self._typed(path, list, [])
+        if not all(isinstance(item, kind) for item in items):
+            raise UnreadableError(f"{self.name}: {'.'.join(path)} holds something else than {kind.__name__}")
+        return items
+
+
+def gather(source: Source, readers: Mapping[str, Callable[[Source], Any]]) -> Dict[str, Any]:
+    """Return one evidence object: each field by its reader, null where that fails, the reason under `unreadable`."""
+    fields: Dict[str, Any] = {}
+    unreadable: Dict[str, str] = {}
+    for name, read in readers.items():
+        try:
+            fields[name] = read(source)
+        except UnreadableError as error:
+            fields[name] = None
+            unreadable[name] = str(error)
+        except OSError as error:
+            fields[name] = None
+            unreadable[name] = f"{error.filename or name}: {error.strerror or error}"
+    fields["unreadable"] = unreadable
+    return fields

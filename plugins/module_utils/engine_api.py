@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Reads the Docker Engine API over one keep-alive connection to its unix socket. It can only GET. `http.client` is not
+# used since importing it (email, ssl) takes longer than a hundred inspections.
+# Sources: https://docs.docker.com/reference/api/engine/, RFC 9112 (HTTP/1.1 messages).
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import time
+from typing import Any, Dict, Optional, Tuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
+
+#: Bytes of a document; the inspection of a container with a thousand mounts has about one million.
+MAX_DOCUMENT = 32 << 20
+_MAX_HEAD = 64 << 10
+_CHUNK = 64 << 10
+
+
+class MissingDocumentError(EngineError):
+    """The engine has no such object (any more)."""
+
+
+def socket_path_of(docker_host: str) -> str:
+    """Return the path in a `unix://` address; InputError for any other address."""
+    scheme, separator, path = docker_host.partition("://")
+    if scheme != "unix" or not separator or not path.startswith("/"):
+        raise InputError(f"docker_host is {docker_host!r}; give a local socket, like unix:///var/run/docker.sock.")
+    return path
+
+
+class EngineApi:
+    """The Engine API on a unix socket (an EngineReader); a context manager that closes the connection."""
+
+    def __init__(self, path: str, timeout: float = 10.0, max_document: int = MAX_DOCUMENT) -> None:
+        """Prepare to read from the socket at `path`, at most `timeout` seconds and `max_document` bytes a document."""
+        self._path = path
+        self._timeout = timeout
+        self._max_document = max_document
+        self._connection: Optional[socket.socket] = None
+        self._buffer = b""
+        self._deadline = 0.0
+
+    def __enter__(self) -> EngineApi:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next `get` opens another one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._buffer = b""
+
+    def get(self, path: str) -> Any:
+        """Return the JSON document at `path`.
+
+        EngineError: absent (no socket), stopped (nobody listens), unreadable (no permission, refused, too slow) or
+        invalid (not an answer of an engine); MissingDocumentError when the engine has no such object.
+        """
+        self._deadline = time.monotonic() + self._timeout
+        try:
+            status, body = self._exchange(path)
+        except EngineError:
+            self.close()
+            raise
+        except socket.timeout:
+            self.close()
+            reason = f"The engine at {self._path} did not answer {path} within {self._timeout:g} seconds."
+            raise EngineError("unreadable", f"{reason} Look at dockerd's log, or raise timeout.") from None
+        except OSError as error:
+            self.close()
+            raise self._connection_error(error, path) from None
+        return self._decode(path, status, body)
+
+    def _decode(self, path: str, status: int, body: bytes) -> Any:
+        if status == 404:
+            raise MissingDocumentError("invalid", f"The engine at {self._path} has nothing at {path}.")
+        if status in (401, 403):
+            reason = f"The engine at {self._path} refuses to show {path} (HTTP {status})."
+            raise EngineError("unreadable", f"{reason} Allow it in the authorization plugin for this user.")
+        if status != 200:
+            raise EngineError("invalid", f"The engine at {self._path} answered {path} with HTTP {status}.")
+        try:
+            return json.loads(body.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise self._invalid(f"{path} is not JSON") from None
+
+    def _connection_error(self, error: OSError, path: str) -> EngineError:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return EngineError("absent", f"There is no socket {self._path}: no Docker Engine runs here.")
+        if error.errno == errno.ECONNREFUSED:
+            return EngineError("stopped", f"Nobody listens on {self._path}: start the Docker Engine.")
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return EngineError("unreadable", f"{self._path} may not be opened by this user: use become.")
+        return EngineError("invalid", f"The connection to {self._path} broke at {path}: {error.strerror or error}.")
+
+    def _invalid(self, what: str) -> EngineError:
+        return EngineError("invalid", f"What answers at {self._path} is not a Docker Engine in order: {what}.")
+
+    def _exchange(self, path: str) -> Tuple[int, bytes]:
+        if self._connection is None:
+            self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._connection.settimeout(self._timeout)
+            self._connection.connect(self._path)
+        self._connection.sendall(f"GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: breakwater\r\n\r\n".encode())
+        status, headers = self._read_head()
+        if "chunked" in headers.get("transfer-encoding", "").lower():
+            body = self._read_chunks()
+        elif "content-length" in headers:
+            body = self._read_exactly(self._length(headers["content-length"], 10))
+        else:
+            body = self._read_to_end()
+        if self._connection is not None and headers.get("connection", "").lower() == "close":
+            self.close()
+        return status, body
+
+    def _read_head(self) -> Tuple[int, Dict[str, str]]:
+        while b"\r\n\r\n" not in self._buffer:
+            if len(self._buffer) > _MAX_HEAD:
+                raise self._invalid("an HTTP head does not end")
+            self._receive()
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        version, _, rest = lines[0].partition(" ")
+        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+            raise self._invalid("it does not speak HTTP")
+        pairs = (line.partition(":") for line in lines[1:])
+        return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+    def _read_chunks(self) -> bytes:
+        parts = []
+        total = 0
+        while True:
+            size = self._length(self._read_line().split(b";")[0].decode("latin-1"), 16)
+            total += size
+            if total > self._max_document:
+                raise self._invalid(f"a document has more than {self._max_document} bytes")
+            if size == 0:
+                while self._read_line():
+                    pass
+                return b"".join(parts)
+            parts.append(self._read_exactly(size))
+            self._read_line()
+
+    def _read_line(self) -> bytes:
+        while b"\r\n" not in self._buffer:
+            if len(self._buffer) > _MAX_HEAD:
+                raise self._invalid("a line of its answer does not end")
+            self._receive()
+        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        return line
+
+    def _length(self, text: str, base: int) -> int:
+        try:
+            size = int(text.strip(), base)
+        except ValueError:
+            size = -1
+        if not 0 <= size <= self._max_document:
+            raise self._invalid(f"a length of {text[:20]!r} is not between 0 and {self._max_document} bytes")
+        return size
+
+    def _read_exactly(self, size: int) -> bytes:
+        parts = [self._buffer]
+        have = len(self._buffer)
+        self._buffer = b""
+        while have < size:
+            self._receive()
+            parts.append(self._buffer)
+            have += len(self._buffer)
+            self._buffer = b""
+        body = b"".join(parts)
+        self._buffer = body[size:]
+        return body[:size]
+
+    def _read_to_end(self) -> bytes:
+        parts = [self._buffer]
+        have = 0
+        connection = self._connection
+        while connection is not None and have <= self._max_document:
+            connection.settimeout(self._left())
+            data = connection.recv(_CHUNK)
+            if not data:
+                self.close()
+                return b"".join(parts)
+            parts.append(data)
+            have += len(data)
+        raise self._invalid(f"a document has more than {self._max_document} bytes")
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout
+        return left
+
+    def _receive(self) -> None:
+        if self._connection is None:
+            raise self._invalid("the connection is closed")
+        self._connection.settimeout(self._left())
+        data = self._connection.recv(_CHUNK)
+        if not data:
+            raise self._invalid("it ended its answer early")
+        self._buffer += data

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# One scan of /proc: the Docker daemons of this host, and the processes of each container. Sources: proc_pid_stat(5),
+# proc_pid_status(5), cgroups(7). Of other processes only the command name is read: a command line can hold secrets.
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, Optional, Tuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+_CONTAINER_ID = re.compile("[0-9a-f]{64}")
+_KTHREADD = 2
+#: Fields of /proc/PID/stat, counted behind the command name.
+_PARENT, _START_TICKS = 1, 19
+#: One page is what these small files need; the default limit costs a large buffer for each of them.
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class DaemonProcess:
+    """A running dockerd; `environment` is None where this user may not read it, `started` is Unix time in seconds."""
+
+    pid: int
+    uid: int
+    arguments: Tuple[str, ...]
+    environment: Optional[Mapping[str, str]]
+    started: float
+
+
+@dataclass(frozen=True)
+class ProcessTable:
+    """What one scan saw: daemons by ascending PID, and by container id the (PID, command name) of its processes."""
+
+    daemons: Tuple[DaemonProcess, ...] = ()
+    containers: Mapping[str, List[Tuple[int, str]]] = field(default_factory=dict)
+
+
+def scan(files: FileSystem) -> ProcessTable:
+    """Read /proc once; processes that end meanwhile are left out, and so is everything where /proc is missing."""
+    containers: Dict[str, List[Tuple[int, str]]] = {}
+    daemons: List[DaemonProcess] = []
+    try:
+        pids = sorted(int(name) for name in files.listdir("/proc") if name.isdigit())
+    except OSError:
+        pids = []
+    for pid in pids:
+        try:
+            command, stat = _read_stat(files, pid)
+            if pid == _KTHREADD or int(stat[_PARENT]) == _KTHREADD:
+                continue
+            if command == "dockerd":
+                daemons.extend(_read_daemon(files, pid, int(stat[_START_TICKS])))
+            # A container inside a container has both ids in its path, and is a part of both.
+            for container_id in set(_CONTAINER_ID.findall(files.read_text(f"/proc/{pid}/cgroup", _PAGE))):
+                containers.setdefault(container_id, []).append((pid, command))
+        except (OSError, ValueError, IndexError):
+            continue
+    return ProcessTable(tuple(daemons), containers)
+
+
+def _read_stat(files: FileSystem, pid: int) -> Tuple[str, List[str]]:
+    head, _, tail = files.read_text(f"/proc/{pid}/stat", _PAGE).rpartition(")")
+    return head.partition("(")[2], tail.split()
+
+
+def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> List[DaemonProcess]:
+    status = read_status(files, pid)
+    # Leftmost is the PID in our namespace; a further one means that the daemon belongs to a nested container host.
+    if len(status.get("NSpid", "").split()) > 1:
+        return []
+    try:
+        environment: Optional[Mapping[str, str]] = dict(
+            entry.partition("=")[::2] for entry in files.read_text(f"/proc/{pid}/environ").split("\0") if "=" in entry
+        )
+    except OSError:
+        environment = None
+    arguments = files.read_text(f"/proc/{pid}/cmdline").rstrip("\0").split("\0")
+    uid = int(status["Uid"].split()[0]) if "Uid" in status else -1
+    started = _boot_time(files) + start_ticks / os.sysconf("SC_CLK_TCK")
+    return [DaemonProcess(pid, uid, tuple(arguments), environment, started)]
+
+
+def read_status(files: FileSystem, pid: int) -> Dict[str, str]:
+    """Return the fields of /proc/PID/status as they are written; OSError when the process is gone or hidden."""
+    lines = files.read_text(f"/proc/{pid}/status", _PAGE).splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _boot_time(files: FileSystem) -> float:
+    for line in files.read_text("/proc/stat").splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return 0.0
