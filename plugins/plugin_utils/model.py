@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 STATUSES = ("fail", "error", "waived", "manual", "not_applicable", "pass")
 #: Severities, worst first.
 SEVERITIES = ("critical", "high", "medium", "low")
-SCOPES = ("host", "daemon", "file", "image", "container", "network", "swarm", "registry")
+SCOPES = ("host", "daemon", "file", "image", "container", "network", "swarm")
 PROFILES = ("baseline", "strict")
 THREATS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 
@@ -144,12 +144,16 @@ class HostReport:
     summary: Mapping[str, int]
     score: int | None
     findings: tuple[Finding, ...]
+    #: waivers that name this host and cover no failure of it
+    unused_waivers: tuple[Waiver, ...] = ()
 
     @classmethod
-    def of(cls, host: str, findings: Iterable[Finding], engine: Mapping[str, Any]) -> HostReport:
+    def of(
+        cls, host: str, findings: Iterable[Finding], engine: Mapping[str, Any], unused_waivers: Iterable[Waiver] = ()
+    ) -> HostReport:
         """Build the report of a host that was examined."""
         listed = tuple(findings)
-        return cls(host, True, None, dict(engine), summarise(listed), score(listed), listed)
+        return cls(host, True, None, dict(engine), summarise(listed), score(listed), listed, tuple(unused_waivers))
 
     @classmethod
     def not_assessed(cls, host: str, reason: str, engine: Mapping[str, Any] | None = None) -> HostReport:
@@ -161,7 +165,14 @@ class HostReport:
         """Rebuild a host's report from its JSON form (report schema 1)."""
         data = dict(raw)
         data["findings"] = tuple(Finding.from_dict(item) for item in data["findings"])
+        data["unused_waivers"] = tuple(Waiver(**item) for item in data.get("unused_waivers", ()))
         return cls(**data)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Findings that are fail or error, by severity; every severity is present."""
+        counts = Counter(finding.severity for finding in self.findings if finding.status in {"fail", "error"})
+        return {severity: counts.get(severity, 0) for severity in SEVERITIES}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form (report schema 1)."""

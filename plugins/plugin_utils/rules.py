@@ -22,7 +22,6 @@ _PLACES = {
     "image": "images",
     "container": "containers",
     "network": "networks",
-    "registry": "registries",
 }
 _ABSENT = "There is no Docker Engine on this host."
 

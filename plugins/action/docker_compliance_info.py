@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Collects a host's evidence by the module of the same name and judges it on the controller.
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Mapping
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import (
+    COLLECTOR_OPTIONS,
+    JUDGEMENT_OPTIONS,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue, rules, waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import host_file, write_atomically
+
+# Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
+catalogue.builtin()
+
+
+class _NotCollectedError(Exception):
+    """The host gave no evidence; the text says why."""
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run on the controller, in the worker of one host."""
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _validated, options = self.validate_argument_spec(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS})
+        host = variables["inventory_hostname"]
+        try:
+            controls = catalogue.load(self._paths(options["rules"]))
+            chosen = catalogue.select(controls, options["profile"], options["controls"])
+            accepted = waivers.load(self._paths(options["waivers"]), controls)
+            policy = rules.check_policy(options["policy"])
+            try:
+                evidence = self._evidence(options, variables)
+                report = rules.evaluate(chosen, evidence, policy, host)
+            except _NotCollectedError as error:
+                evidence, report = {}, HostReport.not_assessed(host, str(error))
+            if report.assessed:
+                today = datetime.now(timezone.utc).date()
+                marked, unused = waivers.apply(accepted, report.findings, host, today)
+                report = HostReport.of(host, marked, report.engine, unused)
+            return {**result, **self._answer(report, evidence, options)}
+        except BreakwaterError as error:
+            return {**result, "failed": True, "msg": str(error)}
+
+    def _paths(self, names: list[str]) -> list[Path]:
+        """Find the user's files as Ansible finds those of `copy`: beside the role or the playbook, in `files`."""
+        return [Path(self._find_needle("files", name)) for name in names]
+
+    def _evidence(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        if options["evidence_file"]:
+            return _saved_evidence(Path(options["evidence_file"]))
+        collected = self._execute_module(
+            module_name="breakwater.docker.docker_compliance_info",
+            module_args={name: options[name] for name in COLLECTOR_OPTIONS},
+            task_vars=variables,
+        )
+        if collected.get("failed"):
+            raise _NotCollectedError(f"The collector failed on the host: {collected.get('msg', 'it said nothing')}")
+        return collected["evidence"]
+
+    def _answer(self, report: HostReport, evidence: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        content = report.to_dict()
+        answer = {
+            "changed": False,
+            "assessed": report.assessed,
+            "reason": report.reason,
+            "engine": report.engine,
+            "summary": report.summary,
+            "score": report.score,
+            "failures": report.failures,
+            "unused_waivers": content["unused_waivers"],
+        }
+        if options["report_dir"]:
+            directory = Path(options["report_dir"]).expanduser()
+            write_atomically(host_file(directory, report.host), json.dumps(content))
+            if options["keep_evidence"]:
+                write_atomically(host_file(directory, report.host, "evidence"), json.dumps(evidence))
+            return answer
+        answer["findings"] = content["findings"]
+        return {**answer, "evidence": evidence} if options["keep_evidence"] else answer
+
+
+def _saved_evidence(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"The evidence file {path} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise InputError(f"The evidence file {path} is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise InputError(f"The evidence file {path} is not an evidence document; make one with keep_evidence.")
+    return document
