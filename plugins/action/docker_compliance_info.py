@@ -16,12 +16,12 @@ from ansible_collections.breakwater.docker.plugins.module_utils.compliance_optio
     JUDGEMENT_OPTIONS,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue, rules, waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, rules, waivers
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import host_file, write_atomically
 
 # Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
-catalogue.builtin()
+catalogue_loader.builtin()
 
 
 class _NotCollectedError(Exception):
@@ -41,8 +41,8 @@ class ActionModule(ActionBase):
         _validated, options = self.validate_argument_spec(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS})
         host = variables["inventory_hostname"]
         try:
-            controls = catalogue.load(self._paths(options["rules"]))
-            chosen = catalogue.select(controls, options["profile"], options["controls"])
+            controls = catalogue_loader.load(self._paths(options["rules"]))
+            chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             accepted = waivers.load(self._paths(options["waivers"]), controls)
             policy = rules.check_policy(options["policy"])
             try:

@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
-COLLECTOR_OPTIONS: Dict[str, Dict[str, Any]] = {
+COLLECTOR_OPTIONS: dict[str, dict[str, Any]] = {
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     "timeout": {"type": "int", "default": 30},
     "deep_scan": {"type": "bool", "default": False},
 }
 
-JUDGEMENT_OPTIONS: Dict[str, Dict[str, Any]] = {
+JUDGEMENT_OPTIONS: dict[str, dict[str, Any]] = {
     "profile": {"type": "str", "choices": ["baseline", "strict"], "default": "baseline"},
     "controls": {"type": "list", "elements": "str", "default": []},
     "rules": {"type": "list", "elements": "path", "default": []},
