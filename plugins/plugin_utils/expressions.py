@@ -119,6 +119,8 @@ class Expression:
             return current.values
         if name not in current.fields:
             near = difflib.get_close_matches(name, current.fields, 1)
+            if name in {"null", "true", "false"}:
+                near = [f"`{name}`"]  # a literal needs backticks
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(current.fields))}"
             raise ExpressionError(f"{self.source!r} names the unknown field {name!r}{hint}")
         return current.fields[name]

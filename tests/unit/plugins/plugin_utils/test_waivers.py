@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.plugin_utils import waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, ObjectRef, Remediation, Waiver
+
+TODAY = date(2026, 11, 24)
+RAW = {"control": "c1", "reason": "legacy", "owner": "ops", "expires": "2026-12-31"}
+
+
+def finding(status: str = "fail", control: str = "c1", name: str = "web") -> Finding:
+    subject = ObjectRef("container", "abc", name)
+    return Finding(control, "t", "container", "high", status, subject, {}, (), None, "Not so.", Remediation("fix"))
+
+
+def applied(waiver: Waiver, *findings: Finding) -> tuple[list[Finding], list[Waiver]]:
+    return waivers.apply([waiver], findings, "host1", TODAY)
+
+
+def test_a_waiver_marks_a_failure_and_keeps_it_visible() -> None:
+    marked, unused = applied(Waiver(**RAW), finding(), finding("pass"), finding(control="c2"))
+    assert [item.status for item in marked] == ["waived", "pass", "fail"]
+    assert marked[0].message == "Accepted by ops until 2026-12-31: legacy"
+    assert unused == []
+
+
+def test_an_expired_waiver_fails_and_says_so() -> None:
+    marked, unused = applied(Waiver(**{**RAW, "expires": "2026-11-23"}), finding())
+    assert marked[0].status == "fail"
+    assert "expired on 2026-11-23" in marked[0].message
+    assert unused == []
+
+
+def test_a_waiver_holds_through_its_last_day() -> None:
+    assert applied(Waiver(**{**RAW, "expires": "2026-11-24"}), finding())[0][0].status == "waived"
+
+
+@pytest.mark.parametrize(
+    ("selector", "status"), [("web", "waived"), ("w*", "waived"), ("abc", "waived"), ("db", "fail")]
+)
+def test_objects_are_selected_by_name_or_id(selector: str, status: str) -> None:
+    assert applied(Waiver(**RAW, objects=selector), finding())[0][0].status == status
+
+
+def test_a_waiver_of_another_host_covers_nothing_and_is_not_missed_here() -> None:
+    marked, unused = applied(Waiver(**RAW, hosts="db*"), finding())
+    assert (marked[0].status, unused) == ("fail", [])
+
+
+def test_an_unused_waiver_is_told() -> None:
+    waiver = Waiver(**RAW)
+    assert applied(waiver, finding("pass"))[1] == [waiver]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"expires": None}, "lacks expires"),
+        ({"expires": "soon"}, "write a date such as"),
+        ({"owner": ""}, "lacks owner"),
+        ({"control": "c9"}, "names no control"),
+        ({"until": "x"}, "unknown key 'until'"),
+        ({"reason": 5}, "reason has to be text"),
+    ],
+)
+def test_a_wrong_waiver_is_refused(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text(yaml.safe_dump([{**RAW, **change}]))
+    with pytest.raises(InputError, match=complaint):
+        waivers.load([path], ["c1"])
+
+
+def test_an_unquoted_date_is_a_date(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text("- {control: c1, reason: r, owner: o, expires: 2026-12-31}")
+    assert waivers.load([path], ["c1"])[0].expires == "2026-12-31"
