@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The TCP ports on which a process listens, and what the Docker API says there to somebody without a certificate. The
+# daemon's configuration is not believed. Source: proc_pid_net(5), and Go's net/http for its answer to plain HTTP on a
+# TLS port.
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Iterable, List, Set, Tuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+_LISTEN = "0A"
+_REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
+_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a port answers: with TLS or not, and whether it wants a client's certificate."""
+
+    tls: bool
+    client_verified: bool
+
+
+def listening(files: FileSystem, pid: int) -> List[Tuple[str, int]]:
+    """Return the (address, port) pairs on which the process listens; OSError where its files may not be seen."""
+    rows = [row for table in ("tcp", "tcp6") for row in _table(files, f"/proc/{pid}/net/{table}")]
+    wanted = _sockets(files, pid) if rows else set()
+    return sorted({(_address(address), int(port, 16)) for address, port, inode in rows if inode in wanted})
+
+
+def _table(files: FileSystem, path: str) -> Iterable[Tuple[str, str, str]]:
+    try:
+        lines = files.read_text(path, 8 << 20).splitlines()[1:]
+    except FileNotFoundError:
+        return
+    for line in lines:
+        columns = line.split()
+        if len(columns) > 9 and columns[3] == _LISTEN:
+            address, _, port = columns[1].partition(":")
+            yield address, port, columns[9]
+
+
+def _sockets(files: FileSystem, pid: int) -> Set[str]:
+    inodes: Set[str] = set()
+    for name in files.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = files.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[len("socket:[") : -1])
+    return inodes
+
+
+def _address(text: str) -> str:
+    # The kernel prints each 32-bit word in the byte order of the machine.
+    words = [bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8)]
+    raw = b"".join(words)
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+
+
+def probe(address: str, port: int, timeout: float = _TIMEOUT) -> Answer:
+    """Ask the port for `/_ping` without a certificate; at most `timeout` seconds a step, two steps.
+
+    UnreadableError when it can't be reached from here, or answers in a way that tells nothing.
+    """
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 (nothing is bound here)
+    try:
+        with socket.create_connection((reachable, port), timeout) as plain:
+            plain.sendall(_REQUEST)
+            reply = plain.recv(4096)
+    except OSError as error:
+        raise UnreadableError(f"{address} port {port} does not answer: {error}") from None
+    if reply.startswith(b"HTTP/1.") and b"HTTPS server" not in reply:
+        return Answer(tls=False, client_verified=False)
+    return Answer(tls=True, client_verified=_wants_certificate(reachable, port, timeout))
+
+
+def _wants_certificate(address: str, port: int, timeout: float) -> bool:
+    import ssl  # noqa: PLC0415 (slow to import, and few hosts listen on TCP)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    # The question is whether the server verifies us; nothing secret is sent.
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((address, port), timeout) as plain, context.wrap_socket(plain) as secured:
+            secured.sendall(_REQUEST)
+            reply = secured.recv(4096)
+    except ssl.SSLError as error:
+        if any(word in str(error).upper() for word in ("CERTIFICATE", "HANDSHAKE")):
+            return True
+        raise UnreadableError(f"{address} port {port} refuses TLS: {error.reason}") from None
+    except OSError as error:
+        raise UnreadableError(f"{address} port {port} does not answer with TLS: {error}") from None
+    if reply.startswith(b"HTTP/1."):
+        return False
+    raise UnreadableError(f"{address} port {port} answers neither by HTTP nor by refusing")
