@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
 SCHEMA_VERSION = 1
@@ -103,6 +103,17 @@ class Finding:
     remediation: Remediation
     waiver: Waiver | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form (report schema 1)."""
+        # written out, since dataclasses.asdict copies deeply and a host can have ten thousand findings
+        return {
+            **vars(self),
+            "object": vars(self.object),
+            "refs": dict(self.refs),
+            "remediation": vars(self.remediation),
+            "waiver": vars(self.waiver) if self.waiver else None,
+        }
+
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Finding:
         """Rebuild a finding from its JSON form (report schema 1)."""
@@ -176,7 +187,11 @@ class HostReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form (report schema 1)."""
-        return asdict(self)
+        return {
+            **vars(self),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "unused_waivers": [vars(waiver) for waiver in self.unused_waivers],
+        }
 
 
 @dataclass(frozen=True)
