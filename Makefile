@@ -1,0 +1,71 @@
+# Everything that the project does on a bare Debian 13 (root, python3, make, git): each target sets up what it needs, once.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+COLLECTION := .venv/collections/ansible_collections/breakwater/docker
+SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup bed demo demo-clean audit test lint unit sanity build molecule bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: .venv/installed ## the virtual environment .venv, in which the playbooks run from the checkout
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/bed/apt-install.sh python3-venv
+	$(PYTHON) -m venv .venv
+	pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	mkdir -p $(dir $(COLLECTION))
+	ln -sfn $(CURDIR) $(COLLECTION)
+	touch $@
+
+bed: setup ## the test bed: a Docker engine on this machine, and the images of container hosts
+	@tests/bed/engine.sh .cache
+	@tests/bed/images.sh .cache/bed
+
+demo: bed ## audit, harden and audit again a throw-away insecure Docker host
+	@python demo/run.py
+
+demo-clean: ## remove the demo's host and reports
+	docker rm --force --volumes breakwater-demo
+	rm -rf reports/demo-before reports/demo-after
+
+audit: setup ## audit this machine's own Docker, changing nothing
+	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
+	@echo "Report: reports/audit/report.html"
+
+test: lint unit sanity bed ## all checks: linters, units, sanity, build and install, Molecule scenarios
+	pytest tests/integration
+
+lint: setup ## linters and type checker
+	ruff check
+	ruff format --check
+	mypy $(COLLECTION)/plugins
+	yamllint --strict .
+	ansible-lint
+	antsibull-changelog lint
+
+unit: setup ## unit tests
+	pytest tests/unit
+
+sanity: setup ## ansible-test sanity
+	@tests/bed/apt-install.sh shellcheck
+	tests/bed/sanity.sh $(CURDIR)/.cache/sanity
+
+build: bed ## build the collection, install it into an empty path and audit with the installed copy
+	pytest tests/integration/test_build.py
+
+molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
+	@test -n "$(SCENARIO)" || { echo "Say which scenario: make molecule SCENARIO=NAME, one of: $(SCENARIOS)"; exit 1; }
+	molecule test -s $(SCENARIO)
+
+bench: bed ## time the audit of 0, 10, 50 and 100 containers
+	@python tests/benchmark/bench.py
+
+clean: demo-clean ## remove all that the other targets made, except Debian's packages
+	docker image ls --quiet breakwater-host | xargs --no-run-if-empty docker image rm --force
+	docker image ls --quiet breakwater-base | xargs --no-run-if-empty docker image rm --force
+	docker image rm --force busybox:local
+	rm -rf .cache .venv reports .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,121 @@
+# `make demo`: audits a deliberately insecure Docker host, hardens it, audits it again, and shows that its containers ran on.
+# `make demo-clean` removes the host and the reports.
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "breakwater-demo"
+IMAGE = "breakwater-host:debian13-docker"
+BOOT_SECONDS = 60
+
+
+class DemoError(Exception):
+    """A step of the demo failed; the message says which, and what to look at."""
+
+
+def docker(*arguments: str, stdin: str | None = None) -> str:
+    """Run the docker client and return what it prints; DemoError when it fails."""
+    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DemoError(f"`docker {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def start_host() -> None:
+    """Start the insecure host afresh; DemoError when it does not boot."""
+    subprocess.run(["docker", "rm", "-fv", HOST], capture_output=True, check=False)
+    docker("run", "-d", "--name", HOST, "--hostname", HOST, "--privileged", "--cgroupns=private", IMAGE)
+    deadline = time.monotonic() + BOOT_SECONDS
+    state = ["docker", "exec", HOST, "systemctl", "is-system-running"]
+    while subprocess.run(state, capture_output=True, text=True, check=False).stdout.strip() != "running":
+        if time.monotonic() > deadline:
+            raise DemoError(
+                f"{HOST} did not boot within {BOOT_SECONDS} s: see `docker exec {HOST} systemctl --failed`."
+            )
+        time.sleep(0.5)
+    docker("exec", "-i", HOST, "sh", stdin=(ROOT / "demo/misconfigure.sh").read_text(encoding="utf-8"))
+
+
+def processes() -> dict[str, str]:
+    """Return each running container's main process as `PID started at TICKS`, which no other process can have."""
+    ids = docker("exec", HOST, "docker", "ps", "-q").split()
+    found = {}
+    for line in docker("exec", HOST, "docker", "inspect", "-f", "{{.Name}} {{.State.Pid}}", *ids).splitlines():
+        name, pid = line.lstrip("/").split()
+        # field 22 of proc_pid_stat(5); the command name before it is in parentheses and may hold spaces
+        started = docker("exec", HOST, "cat", f"/proc/{pid}/stat").rpartition(")")[2].split()[19]
+        found[name] = f"process {pid}, started at tick {started}"
+    return found
+
+
+def play(name: str, *variables: str) -> None:
+    """Run a playbook of the collection against the host; DemoError when it fails."""
+    print(f"\n=== breakwater.docker.{name} {' '.join(variables)}", flush=True)
+    extra = [argument for variable in variables for argument in ("-e", variable)]
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        f"breakwater.docker.{name}",
+        "-i",
+        "demo/inventory.yml",
+    ]
+    if subprocess.run([*command, *extra], cwd=ROOT, check=False).returncode:
+        raise DemoError(f"The playbook breakwater.docker.{name} failed; its output above says where.")
+
+
+def audit(report: str) -> tuple[int, dict[str, bool]]:
+    """Audit the host into reports/`report`; return its score and, by control, whether every object passed."""
+    play("compliance", f"docker_compliance_report_dir=reports/{report}")
+    [host] = json.loads((ROOT / "reports" / report / "report.json").read_text(encoding="utf-8"))["hosts"]
+    if not host["assessed"]:
+        raise DemoError(f"The audit could not assess {HOST}: {host['reason']}")
+    passed: dict[str, bool] = {}
+    for finding in host["findings"]:
+        if finding["status"] in {"pass", "fail", "error"}:
+            label = f"{finding['title']} ({finding['severity']})"
+            passed[label] = passed.get(label, True) and finding["status"] == "pass"
+    return host["score"], passed
+
+
+def print_controls(heading: str, controls: list[str]) -> None:
+    """Print a heading with a count, and one control a line."""
+    print(f"\n{heading}: {len(controls)}")
+    for control in controls:
+        print(f"  {control}")
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    print(f"Starting {HOST}: systemd, dockerd and seven containers, insecure on purpose.", flush=True)
+    start_host()
+    processes_before = processes()
+    score_before, before = audit("demo-before")
+    play("harden")
+    score_after, after = audit("demo-after")
+    processes_after = processes()
+
+    print("\n=== Result")
+    print_controls("Fixed", [control for control, passed in after.items() if passed and before.get(control) is False])
+    print_controls("New failures", [control for control, passed in after.items() if not passed and before.get(control)])
+    print_controls("Still failing", [control for control, passed in after.items() if not passed])
+    print("\nContainers before and after:")
+    for name, process in processes_before.items():
+        print(f"  {name}: {process}; now {processes_after.get(name, 'gone')}")
+    print(f"\nScore before: {score_before} %   reports/demo-before/report.html")
+    print(f"Score after:  {score_after} %   reports/demo-after/report.html")
+    if processes_after != processes_before:
+        raise DemoError("Hardening restarted containers: it must not.")
+    print("All containers are the same processes as before. `make demo-clean` removes the host and the reports.")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except DemoError as error:
+        sys.exit(f"demo: {error}")
