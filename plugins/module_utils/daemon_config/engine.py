@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The engine of this host as something to examine, reload and restart, by systemd or, where there is none, by signal.
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from typing import Any, Callable, ContextManager, Mapping, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Document, EngineState
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+
+UNIT = "docker.service"
+DEFAULT_SOCKET = "/run/docker.sock"
+#: Where `GET /info` shows what a key has come to; all of them are there since 20.10.
+_SHOWN_AS = {
+    "debug": "Debug",
+    "default-runtime": "DefaultRuntime",
+    "experimental": "ExperimentalBuild",
+    "live-restore": "LiveRestoreEnabled",
+    "log-driver": "LoggingDriver",
+    "storage-driver": "Driver",
+}
+#: The first version with `dockerd --validate`.
+_VALIDATES_SINCE = (23, 0)
+_POLL_SECONDS = 0.25
+#: How long an engine that is just being started may take to answer before it counts as down.
+_SETTLE_SECONDS = 10.0
+_FATAL = re.compile(r"failed to start daemon|unable to configure|failed to load|level=fatal")
+_MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+
+
+class EngineHost:
+    """One host's engine; `connect` opens the Engine API on a unix socket."""
+
+    def __init__(
+        self,
+        files: FileSystem,
+        commands: CommandRunner,
+        connect: Callable[[str], ContextManager[EngineReader]],
+        send_signal: Callable[[int, int], None] = os.kill,
+    ) -> None:
+        self._files = files
+        self._commands = commands
+        self._connect = connect
+        self._send_signal = send_signal
+        self.systemd = self._exists("/run/systemd/system")
+        self.unit = self._read_unit()
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._files.stat(path)
+        except OSError:
+            return False
+        return True
+
+    def _read_unit(self) -> Unit:
+        if self.systemd:
+            return read_unit(UNIT, self._files, self._commands)
+        running = scan(self._files).daemons
+        command = running[0].arguments if running else ()
+        return Unit(loaded=False, active_state="active" if running else "inactive", command=command, environment={})
+
+    @property
+    def can_restart(self) -> bool:
+        """Tell whether systemd knows the engine."""
+        return self.unit.loaded
+
+    def version(self) -> str | None:
+        """Return the version of the dockerd that a restart would start, None where there is none."""
+        shown = self._commands.run((self._dockerd(), "--version"))
+        match = re.search(r"version ([^\s,]+)", shown.stdout)
+        return match.group(1) if match else None
+
+    def _dockerd(self) -> str:
+        return self.unit.command[0] if self.unit.command else "dockerd"
+
+    def state(self, socket: str, candidate_version: str | None) -> EngineState:
+        """Return what the engine behind `socket` says; with no dockerd here, the candidate's version.
+
+        EngineError when dockerd runs and does not answer: nobody knows then which containers a restart would hit.
+        """
+        version = self.version() or candidate_version
+        info = self._info(socket)
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while info is None and self.unit.active_state in ("active", "activating") and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            self.unit = self._read_unit()
+            info = self._info(socket)
+        if info is None and self.unit.active_state == "active":
+            raise EngineError(
+                "unreadable", f"dockerd runs but does not answer at {socket}. See to it first; nothing was changed."
+            )
+        if info is None:
+            return EngineState(version=version)
+        swarm = info.get("Swarm") or {}
+        return EngineState(
+            running=True,
+            version=version,
+            containers=info.get("ContainersRunning") or 0,
+            live_restore=bool(info.get("LiveRestoreEnabled")),
+            swarm_active=swarm.get("LocalNodeState") not in (None, "", "inactive"),
+            storage_driver=info.get("Driver"),
+            data_root=info.get("DockerRootDir"),
+        )
+
+    def answers(self, socket: str) -> bool:
+        """Tell whether the engine answers now."""
+        return self._info(socket) is not None
+
+    def _info(self, socket: str) -> dict[str, Any] | None:
+        try:
+            with self._connect(socket) as api:
+                info = api.get("/info")
+        except EngineError:
+            return None
+        return info if isinstance(info, dict) else None
+
+    def validate(self, path: str, version: str | None, document: Document) -> None:
+        """Let dockerd itself judge the candidate file at `path` with the unit's options; InputError when it refuses."""
+        if self.version() is None or version is None or version_tuple(version) < _VALIDATES_SINCE:
+            return
+        options = without_config_file(self.unit.arguments("hosts" in document))
+        judged = self._commands.run((self._dockerd(), *options, "--config-file", path, "--validate"), timeout=30)
+        if judged.rc != 0:
+            reason = (judged.stderr or judged.stdout).strip().splitlines() or ["it does not say why"]
+            raise InputError(
+                f"dockerd refuses the configuration: {reason[-1].replace(path, 'the new file')}. Nothing was changed."
+            )
+
+    def reload(self) -> None:
+        """Make dockerd read its file again (SIGHUP)."""
+        if self.can_restart:
+            self._systemctl("reload")
+            return
+        for process in scan(self._files).daemons:
+            self._send_signal(process.pid, signal.SIGHUP)
+
+    def daemon_reload(self) -> None:
+        """Make systemd read its unit files again."""
+        if self.systemd:
+            self._systemctl("daemon-reload", unit=())
+
+    def restart(self, timeout: float) -> None:
+        """Start dockerd anew, also where it is down; BreakwaterError with the journal's reason when it fails."""
+        started = int(time.time())
+        # Starts that failed before, by this run or another, must not count against this one.
+        self._commands.run(("systemctl", "reset-failed", UNIT))
+        result = self._commands.run(("systemctl", "restart", UNIT), timeout=timeout)
+        if result.rc != 0:
+            raise BreakwaterError(self.journal_reason(started) or result.stderr.strip().splitlines()[0])
+
+    def _systemctl(self, verb: str, unit: Sequence[str] = (UNIT,)) -> None:
+        result = self._commands.run(("systemctl", verb, *unit), timeout=60)
+        if result.rc != 0:
+            raise BreakwaterError(f"systemctl {verb} failed: {result.stderr.strip()}")
+
+    def journal_reason(self, since: int) -> str | None:
+        """Return why dockerd did not start, as it told the journal since that time (Unix seconds)."""
+        shown = self._commands.run(("journalctl", "-u", UNIT, f"--since=@{since}", "-o", "cat", "--no-pager"))
+        telling = [line for line in shown.stdout.splitlines() if _FATAL.search(line)]
+        if not telling:
+            return None
+        message = _MESSAGE.search(telling[-1])
+        return (message.group(1) if message else telling[-1])[:500]
+
+    def wait_until(self, socket: str, document: Mapping[str, Any], timeout: float) -> None:
+        """Wait until the engine answers and shows the settings of `document`; BreakwaterError after the timeout."""
+        deadline = time.monotonic() + timeout
+        while True:
+            info = self._info(socket)
+            wrong = mismatches(document, info)
+            if not wrong:
+                return
+            if time.monotonic() >= deadline:
+                raise BreakwaterError(f"after {timeout:g} seconds {wrong[0]}")
+            time.sleep(_POLL_SECONDS)
+
+
+def mismatches(document: Mapping[str, Any], info: Mapping[str, Any] | None) -> Sequence[str]:
+    """Return, as clauses, where the engine's `/info` is not what the document says; None is no answer."""
+    if info is None:
+        return ["the engine does not answer"]
+    return [
+        f"{key} is {info.get(field)!r}, not {document[key]!r}"
+        for key, field in _SHOWN_AS.items()
+        if key in document and info.get(field) != document[key]
+    ]
+
+
+def config_file_of(arguments: Sequence[str]) -> str | None:
+    """Return the configuration file that dockerd's options name, None where they name none."""
+    for index, word in enumerate(arguments):
+        if word.startswith("--config-file="):
+            return word.partition("=")[2]
+        if word == "--config-file" and index + 1 < len(arguments):
+            return arguments[index + 1]
+    return None
+
+
+def without_config_file(arguments: Sequence[str]) -> Sequence[str]:
+    """Return dockerd's options without the one that names the configuration file."""
+    named = config_file_of(arguments)
+    return [word for word in arguments if word not in ("--config-file", f"--config-file={named}", named)]

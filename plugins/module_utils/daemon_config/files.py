@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Configuration files that are replaced whole or not at all, and whose former content outlives a run that is killed.
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from typing import Any, Iterator, Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+
+#: A configuration file's mode where there was no file; CIS allows no more.
+_MODE = 0o644
+
+
+def parse(text: str, path: str) -> dict[str, Any]:
+    """Return the object in daemon.json; an empty file is an empty object, as dockerd reads it. InputError otherwise."""
+    if not text.strip():
+        return {}
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path} holds {type(document).__name__} where an object is needed.")
+    return document
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """Return the text of daemon.json; keys in order, so that the same settings give the same file."""
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+class ConfigFile:
+    """A configuration file with an undo copy: `begin`, any number of `write`, then `commit` or `restore`.
+
+    The copy is called PATH.breakwater-pending while the engine does not yet run by the file, so that the run after
+    a killed one knows what the engine runs by, and PATH.breakwater-previous afterwards.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path)
+        self._pending = self.path + ".breakwater-pending"
+
+    def read(self) -> str | None:
+        """Return the content, None where there is no file."""
+        return _read(self.path)
+
+    def unfinished(self) -> str | None:
+        """Return the content before a run that was killed (empty for none), None where no run was."""
+        return _read(self._pending)
+
+    def begin(self) -> None:
+        """Keep the content before the first `write`; what an unfinished run kept stays."""
+        if self.unfinished() is None:
+            self._replace(self._pending, self.read() or "")
+
+    def write(self, text: str) -> None:
+        """Replace the content atomically."""
+        self._replace(self.path, text)
+
+    def commit(self, suffix: str = ".breakwater-previous") -> None:
+        """Declare the present content good; what was before stays at PATH + `suffix`."""
+        if self.unfinished():
+            os.replace(self._pending, self.path + suffix)
+        else:
+            self._remove(self._pending)
+
+    def restore(self) -> None:
+        """Bring back the content before `begin`, or the absence of the file."""
+        content = self.unfinished()
+        if content:
+            os.replace(self._pending, self.path)
+        elif content is not None:
+            self._remove(self.path)
+            self._remove(self._pending)
+
+    def delete(self) -> None:
+        """Remove the file."""
+        self._remove(self.path)
+
+    def _replace(self, path: str, text: str) -> None:
+        directory = os.path.dirname(path)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=directory)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(text.encode("utf-8", "surrogateescape"))
+                os.fchmod(handle, self._mode())
+                stream.flush()
+                os.fsync(handle)
+            os.replace(name, path)
+        except BaseException:
+            self._remove(name)
+            raise
+        _sync_directory(directory)
+
+    def _mode(self) -> int:
+        with contextlib.suppress(OSError):
+            return os.stat(self.path).st_mode & _MODE
+        return _MODE
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def locked(path: str, timeout: float) -> Iterator[None]:
+    """Let one run at a time change the file at `path`; wait at most `timeout` seconds for the other one."""
+    directory = os.path.dirname(os.path.realpath(path))
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    # The directory itself is locked: nothing is left behind, and the kernel frees the lock of a killed run.
+    handle = os.open(directory, os.O_RDONLY)
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    reason = f"Another run has been changing {path} for more than {timeout:g} seconds."
+                    raise BreakwaterError(f"{reason} Wait for it and run again; nothing was changed.") from None
+                time.sleep(0.2)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _sync_directory(directory: str) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,223 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# From what daemon.json says and what is wanted to what it will say, and what that costs. Pure: no host is touched here.
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS, KINDS
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import looks_secret
+
+Document = Dict[str, Any]
+#: Log drivers that write to the host's disk and rotate by the same options.
+_ROTATED_DRIVERS = ("json-file", "local")
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What the running engine says; all unset where none runs. `containers` counts the running ones."""
+
+    running: bool = False
+    version: str | None = None
+    containers: int = 0
+    live_restore: bool = False
+    swarm_active: bool = False
+    storage_driver: str | None = None
+    data_root: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write and what it takes: `action` is none, reload, restart or data_move; `changed` names the keys."""
+
+    document: Document
+    action: str
+    changed: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Keys of the profile that were left out, each with the reason."""
+    warnings: tuple[str, ...]
+    unknown: tuple[str, ...]
+    """Keys in the file that no engine of this version knows; they are kept."""
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Document:
+    """Return `base` with `overlay` on top: mappings are merged, anything else replaces, null removes."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            below = merged.get(key)
+            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def check_config(config: Mapping[str, Any], version: str | None) -> None:
+    """Raise InputError naming every key of the user's that is unknown, not of its type or not of the engine's version.
+
+    A null asks for a key's removal from the file, so it is right for any key.
+    """
+    problems = []
+    for name, value in sorted(config.items()):
+        key = KEYS.get(name)
+        if value is None:
+            continue
+        if key is None:
+            close = difflib.get_close_matches(name, KEYS, n=1)
+            problems.append(f"{name} is not a key of daemon.json" + (f", did you mean {close[0]}?" if close else ""))
+        elif not key.accepted_by(version):
+            problems.append(f"{name} is a key of engines {key.versions()}, this one is {version}")
+        else:
+            wanted, check = KINDS[key.kind]
+            if not check(merge({}, value) if isinstance(value, Mapping) else value):
+                problems.append(f"{name} must be {wanted}, not {value!r}")
+    if problems:
+        raise InputError(f"The configuration can't be used: {'; '.join(problems)}. Correct it; nothing was changed.")
+
+
+def make_plan(
+    current: Mapping[str, Any],
+    running: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    config: Mapping[str, Any],
+    state: EngineState,
+) -> Plan:
+    """Merge the profile's `defaults` and the user's `config` into the `current` file; the engine runs by `running`.
+
+    The profile overrides the file and the user overrides both. InputError when the user asks for what can't be.
+    """
+    check_config(defaults, None)
+    check_config(config, state.version)
+    kept, skipped = _applicable(current, defaults, config, state)
+    overlay = merge(kept, {key: value for key, value in config.items() if value is not None})
+    overlay.update({key: None for key, value in config.items() if value is None})
+    base = dict(current)
+    if _log_driver(current) != _log_driver(merge(current, overlay)):
+        base.pop("log-opts", None)  # options belong to their driver; another one refuses them
+    document = merge(base, overlay)
+    refused: list[str] = []
+    warnings: list[str] = []
+    for keys, sentence in _conflicts(document, state):
+        (refused if keys & set(config) else warnings).append(sentence)
+    if refused:
+        raise InputError(f"The configuration contradicts itself: {' '.join(refused)} Nothing was changed.")
+    action, changed = classify(running, document, state)
+    unknown = [name for name in document if name not in KEYS or not KEYS[name].accepted_by(state.version)]
+    return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)))
+
+
+def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> tuple[str, tuple[str, ...]]:
+    """Return the action that makes `after` effective in an engine that runs by `before`, and the keys that differ."""
+    changed = tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
+    if not changed:
+        return "none", changed
+    if any(_moves_data(key, before, after, state) for key in changed):
+        return "data_move", changed
+    # A reloading engine takes no notice of a key that has gone.
+    by_reload = state.running and all(key in after and key in KEYS and KEYS[key].reloadable for key in changed)
+    return ("reload" if by_reload else "restart"), changed
+
+
+def secrets(value: Any, name: str = "") -> set[str]:
+    """Return the strings of a document that are secrets, at any depth: URLs with a password, values named like one."""
+    if isinstance(value, Mapping):
+        return set().union(*(secrets(item, str(key)) for key, item in value.items()))
+    if isinstance(value, list):
+        return set().union(*(secrets(item, name) for item in value))
+    return {value} if isinstance(value, str) and looks_secret(name, value) else set()
+
+
+def local_socket(document: Mapping[str, Any]) -> str | None:
+    """Return the path of the unix socket that this configuration makes the engine listen on, None for none."""
+    hosts = _hosts(document) or ["fd://"]
+    for host in hosts:
+        if host.startswith("unix://"):
+            return str(host[len("unix://") :]) or "/run/docker.sock"
+    return "/run/docker.sock" if any(host.startswith("fd://") for host in hosts) else None
+
+
+def _applicable(
+    current: Mapping[str, Any], defaults: Mapping[str, Any], config: Mapping[str, Any], state: EngineState
+) -> tuple[Document, list[tuple[str, str]]]:
+    """Split the profile into what fits this engine and this host, and the rest with reasons."""
+    kept: Document = {}
+    skipped = []
+    # A driver chosen by somebody, perhaps one that sends the logs away, is not the profile's to change.
+    chosen_driver = config.get("log-driver") or current.get("log-driver")
+    driver = chosen_driver or defaults.get("log-driver") or "json-file"
+    for name, value in defaults.items():
+        reason = None
+        if not KEYS[name].accepted_by(state.version):
+            reason = f"a key of engines {KEYS[name].versions()}, this one is {state.version}"
+        elif name == "live-restore" and state.swarm_active:
+            reason = "an engine in a swarm can't restore containers live"
+        elif name == "log-driver" and chosen_driver:
+            reason = f"the log driver {chosen_driver} is kept"
+        elif name == "log-opts" and driver not in _ROTATED_DRIVERS:
+            reason = f"the log driver {driver} does not rotate files"
+        elif name == "userns-remap" and _snapshotter(merge(current, config)):
+            reason = "the containerd image store excludes user namespaces"
+        if reason is None:
+            kept[name] = value
+        elif name not in config:
+            skipped.append((name, reason))
+    return kept, skipped
+
+
+def _conflicts(document: Mapping[str, Any], state: EngineState) -> list[tuple[set[str], str]]:
+    """Return what contradicts itself in the document: the keys that are part of it, and a sentence."""
+    found: list[tuple[set[str], str]] = []
+    if document.get("userns-remap") and _snapshotter(document):
+        sentence = "userns-remap excludes features.containerd-snapshotter: set one of them only."
+        found.append(({"userns-remap", "features"}, sentence))
+    if document.get("live-restore") and state.swarm_active:
+        sentence = "live-restore is refused by an engine in a swarm: leave it out or leave the swarm."
+        found.append(({"live-restore"}, sentence))
+    hosts = _hosts(document)
+    if any(host.startswith("tcp://") for host in hosts) and document.get("tlsverify") is not True:
+        sentence = "hosts has a tcp address but tlsverify is not true, so anybody could command the engine."
+        found.append(({"hosts", "tls", "tlsverify"}, sentence))
+    if document.get("tlsverify") is False:
+        sentence = "tlsverify: false still turns TLS on, without asking clients for a certificate: set it true or null."
+        found.append(({"tlsverify"}, sentence))
+    if (document.get("tls") or document.get("tlsverify")) and not hosts:
+        sentence = "TLS without hosts moves the engine from its socket to tcp://localhost:2376: add hosts."
+        found.append(({"hosts", "tls", "tlsverify"}, sentence))
+    files = {"tlscacert", "tlscert", "tlskey"}
+    if document.get("tlsverify") and not files <= set(document):
+        sentence = f"tlsverify needs {', '.join(sorted(files - set(document)))} as well."
+        found.append(({"tlsverify", *files}, sentence))
+    if local_socket(document) is None:
+        sentence = "hosts has no local socket, so nothing on the host could see to the engine: add fd:// or unix://."
+        found.append(({"hosts"}, sentence))
+    return found
+
+
+def _hosts(document: Mapping[str, Any]) -> list[str]:
+    hosts = document.get("hosts")
+    return [host for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
+
+
+def _log_driver(document: Mapping[str, Any]) -> str:
+    return document.get("log-driver") or "json-file"
+
+
+def _snapshotter(document: Mapping[str, Any]) -> bool:
+    features = document.get("features")
+    return isinstance(features, Mapping) and bool(features.get("containerd-snapshotter"))
+
+
+def _moves_data(key: str, before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> bool:
+    if key == "features":  # the containerd image store does not show what the other one holds
+        return _snapshotter(before) != _snapshotter(after)
+    if key == "storage-driver" and after.get(key) == state.storage_driver:
+        return False  # written down what is in use
+    if key == "data-root" and after.get(key) == state.data_root:
+        return False
+    return key in KEYS and KEYS[key].moves_data

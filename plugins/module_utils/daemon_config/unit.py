@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The command line by which systemd starts dockerd, and the drop-in that hands the choice of addresses to daemon.json.
+# Sources: systemctl(1) show, systemd.service(5) "Command lines", systemd.exec(5) EnvironmentFile=.
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+
+_PROPERTIES = "LoadState,ActiveState,ExecStart,Environment,EnvironmentFiles"
+_ARGV = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """docker.service as systemd has it: `command` is ExecStart before `environment` is put into it."""
+
+    loaded: bool
+    active_state: str
+    """systemd's word: active, activating (also between two attempts), failed, inactive ..."""
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def arguments(self, hosts_in_file: bool) -> list[str]:
+        """Return dockerd's options, variables expanded; with `hosts` in daemon.json as the drop-in leaves them."""
+        command = _without_activation(self.command) if hosts_in_file else self.command
+        arguments: list[str] = []
+        for word in command[1:]:
+            if re.fullmatch(r"\$\w+", word):
+                arguments += self.environment.get(word[1:], "").split()
+            else:
+                arguments.append(_VARIABLE.sub(lambda match: self.environment.get(match.group(1), ""), word))
+        return arguments
+
+    def drop_in(self) -> str:
+        """Return the drop-in without socket activation by an option; empty where the unit needs none."""
+        command = _without_activation(self.command)
+        if command == self.command:
+            return ""
+        return (
+            "# Managed by breakwater.docker: daemon.json has hosts, and dockerd refuses to be told twice.\n"
+            f"[Service]\nExecStart=\nExecStart={' '.join(word.replace('%', '%%') for word in command)}\n"
+        )
+
+
+def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:
+    """Ask systemd for the unit, drop-ins and environment files included; all empty where systemd has no such unit."""
+    shown = commands.run(("systemctl", "show", name, f"--property={_PROPERTIES}"))
+    properties: dict[str, list[str]] = {}
+    for line in shown.stdout.splitlines():
+        key, _, value = line.partition("=")
+        properties.setdefault(key, []).append(value)
+    argv = _ARGV.search(" ".join(properties.get("ExecStart", [])))
+    environment = dict(word.partition("=")[::2] for word in shlex.split(" ".join(properties.get("Environment", []))))
+    for entry in properties.get("EnvironmentFiles", []):
+        environment.update(_environment_file(entry.rpartition(" (")[0], files))
+    return Unit(
+        loaded=properties.get("LoadState") == ["loaded"],
+        active_state=properties.get("ActiveState", ["inactive"])[0],
+        command=tuple(argv.group(1).split()) if argv else (),
+        environment=environment,
+    )
+
+
+def _environment_file(path: str, files: FileSystem) -> dict[str, str]:
+    try:
+        lines = files.read_text(path).splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for line in lines:
+        name, separator, value = line.strip().partition("=")
+        if separator and not name.startswith(("#", ";")):
+            try:
+                found[name] = " ".join(shlex.split(value))
+            except ValueError:  # systemd takes a lone quote as a character
+                found[name] = value
+    return found
+
+
+def _without_activation(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command without the option that takes systemd's socket, in each way to write it."""
+    kept: list[str] = []
+    for word in command:
+        if word == "fd://" and kept and kept[-1] in ("-H", "--host"):
+            kept.pop()
+        elif word not in ("-H=fd://", "-Hfd://", "--host=fd://"):
+            kept.append(word)
+    return tuple(kept)

@@ -1,0 +1,263 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_daemon_config
+short_description: Changes dockerd's configuration without an outage
+version_added: 0.1.0
+author: Breakwater maintainers (@breakwater)
+description:
+  - Merges settings into C(daemon.json), lets dockerd judge the result, writes it atomically and makes it effective by
+    a reload or a restart. When the engine does not come up again, the former file is put back and the engine started
+    by it.
+  - Before a restart it turns on V(live-restore) by a reload where the result has it, so running containers stay the
+    same processes even when the engine is configured for the first time.
+  - When C(hosts) is set and the unit passes C(-H fd://), a drop-in of C(docker.service) takes the option away, since
+    dockerd refuses both.
+  - The former file stays at C(daemon.json.breakwater-previous). A run that is killed leaves
+    C(daemon.json.breakwater-pending), and the next run finishes its work.
+options:
+  config:
+    description:
+      - The user's settings by the keys of C(daemon.json). Mappings are merged into what the file has, anything else
+        replaces it, and a null removes the key.
+      - Unknown keys, wrong types, keys of other engine versions and contradictions are refused before anything changes.
+    type: dict
+    default: {}
+  defaults:
+    description:
+      - A profile's settings. They override the file, and O(config) overrides them.
+      - Those that this engine or host can't have are left out and listed in RV(skipped).
+    type: dict
+    default: {}
+  path:
+    description: The file that dockerd reads.
+    type: path
+    default: /etc/docker/daemon.json
+  candidate_version:
+    description: The version to assume where no dockerd is installed yet, to predict in check mode.
+    type: str
+  allow_data_move:
+    description:
+      - Allows changing C(userns-remap), C(data-root), C(storage-driver) or the containerd image store, after which the
+        engine does not see its present images, containers and volumes.
+    type: bool
+    default: false
+  allow_interruption:
+    description: Allows a change that stops running containers, because live-restore can't keep them.
+    type: bool
+    default: false
+  replace_invalid:
+    description:
+      - Writes a new file where the present one can't be parsed; it is kept at C(daemon.json.breakwater-invalid).
+      - By default such a file is refused.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds to wait for the engine, and for another run that is changing the same file.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the change. A user named in C(userns-remap) is not looked up, since dockerd would create it.
+  diff_mode:
+    support: full
+    description: Shows the settings before and after, secrets hidden.
+  idempotent:
+    support: full
+    description: Changes nothing when the file has the settings already, however it is formatted.
+notes:
+  - Runs as root. Needs nothing but Python's standard library on the host.
+  - Without systemd only changes that a reload makes effective are applied to a running engine.
+"""
+
+EXAMPLES = r"""
+- name: Rotate logs and keep containers running over restarts of the engine
+  breakwater.docker.docker_daemon_config:
+    config:
+      live-restore: true
+      log-driver: local
+      log-opts: {max-size: 10m, max-file: "5"}
+
+- name: Give user namespaces to a host that has no containers yet
+  breakwater.docker.docker_daemon_config:
+    config:
+      userns-remap: default
+    allow_data_move: true
+"""
+
+RETURN = r"""
+action:
+  description: What the change takes to become effective, V(none), V(reload), V(restart) or V(data_move).
+  type: str
+  returned: success
+  sample: restart
+changed_keys:
+  description: The top-level keys that differ.
+  type: list
+  elements: str
+  returned: success
+  sample: [icc, log-opts]
+skipped:
+  description: Keys of O(defaults) that were left out.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    key:
+      description: The key.
+      type: str
+    reason:
+      description: Why it was left out.
+      type: str
+  sample: [{key: live-restore, reason: an engine in a swarm can't restore containers live}]
+unknown_keys:
+  description: Keys in the file that engines of this version don't know. They are kept.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+engine_version:
+  description: The version that the keys were checked against; null when it is not known.
+  type: str
+  returned: success
+  sample: 26.1.5+dfsg1
+"""
+
+import contextlib
+import os
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import (
+    Consent,
+    Transaction,
+    check_consent,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
+    DEFAULT_SOCKET,
+    EngineHost,
+    config_file_of,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import (
+    ConfigFile,
+    locked,
+    parse,
+    render,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
+    Document,
+    Plan,
+    local_socket,
+    make_plan,
+    secrets,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+
+DROP_IN = "/etc/systemd/system/docker.service.d/zz-breakwater-hosts.conf"
+
+
+def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document, Document, bool]:
+    """Return what the file says, what the engine runs by, and whether the file is invalid and may be replaced."""
+    invalid = False
+    try:
+        current = parse(file.read() or "", file.path)
+    except InputError as error:
+        if not module.params["replace_invalid"]:
+            hint = "Correct it, or set replace_invalid: true to keep it aside and write a new one; nothing was changed."
+            raise InputError(f"{error} {hint}") from None
+        current, invalid = {}, True
+    unfinished = file.unfinished()
+    with contextlib.suppress(InputError):  # the file before a killed run need not have been valid
+        return current, current if unfinished is None else parse(unfinished, file.path), invalid
+    return current, {}, invalid
+
+
+def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) -> None:
+    """Let dockerd judge the planned file."""
+    document = dict(plan.document)
+    if module.check_mode:
+        document.pop("userns-remap", None)  # dockerd creates the user dockremap even when it only validates
+    handle, candidate = tempfile.mkstemp(suffix=".json", dir=module.tmpdir)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(render(document))
+        host.validate(candidate, version, document)
+    finally:
+        os.unlink(candidate)
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Plan the change and, outside check mode, make it; BreakwaterError when it can't or must not be."""
+    params = module.params
+    file = ConfigFile(params["path"])
+    host = EngineHost(LocalFileSystem(), SubprocessRunner(), lambda socket: EngineApi(socket, timeout=5))
+    in_use = config_file_of(host.unit.arguments(False))
+    if in_use not in (None, params["path"]):
+        raise InputError(f"dockerd reads {in_use}, not {params['path']}: set path to it. Nothing was changed.")
+    current, running, invalid = read_documents(module, file)
+    # From here on no message and no diff can show a secret, whether it came from the file or from the task.
+    module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
+    state = host.state(local_socket(running) or DEFAULT_SOCKET, params["candidate_version"])
+    plan = make_plan(current, running, params["defaults"], params["config"], state)
+    check_consent(plan, state, Consent(params["allow_data_move"], params["allow_interruption"]))
+    transaction = Transaction(host, file, ConfigFile(DROP_IN), running, state, plan, params["timeout"])
+    transaction.check()
+    validate(module, host, plan, state.version)
+    changed = plan.action != "none" or invalid or current != plan.document
+    if changed and not module.check_mode:
+        transaction.apply()
+        file.commit(".breakwater-invalid" if invalid else ".breakwater-previous")
+    for warning in plan.warnings:
+        module.warn(warning)
+    return {
+        "changed": changed,
+        "action": plan.action,
+        "changed_keys": list(plan.changed),
+        "skipped": [{"key": key, "reason": reason} for key, reason in plan.skipped],
+        "unknown_keys": list(plan.unknown),
+        "engine_version": state.version,
+        "diff": {
+            "before_header": file.path,
+            "after_header": f"{file.path} ({plan.action})",
+            "before": render(running),
+            "after": render(plan.document),
+        },
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            # no_log keeps both out of the host's log of module calls; `run` narrows it to the secrets in them.
+            "config": {"type": "dict", "default": {}, "no_log": True},
+            "defaults": {"type": "dict", "default": {}, "no_log": True},
+            "path": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "candidate_version": {"type": "str"},
+            "allow_data_move": {"type": "bool", "default": False},
+            "allow_interruption": {"type": "bool", "default": False},
+            "replace_invalid": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    turn = contextlib.nullcontext() if module.check_mode else locked(module.params["path"], module.params["timeout"])
+    try:
+        with turn:
+            result = run(module)
+    except (BreakwaterError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
