@@ -74,6 +74,10 @@ class FileSystem(Protocol):
         """Return the status of what `path` leads to."""
         ...
 
+    def lstat(self, path: str) -> os.stat_result:
+        """Return the status of `path` itself, be it a symbolic link."""
+        ...
+
     def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
         ...
@@ -97,6 +101,10 @@ class LocalFileSystem:
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what `path` leads to."""
         return os.stat(self._root + path)
+
+    def lstat(self, path: str) -> os.stat_result:
+        """Return the status of `path` itself, be it a symbolic link."""
+        return os.lstat(self._root + path)
 
     def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""

@@ -36,32 +36,22 @@ def vulnerability_table() -> dict[str, Any]:
 
 
 def known_vulnerabilities(component: str, version: str) -> list[str]:
-    """Return the ids of the vulnerabilities in `version` of `component`, sorted; ValueError for what is unknown.
+    """Return the ids of the vulnerabilities that upstream's `version` of `component` has, sorted.
 
-    A distribution's version is taken as fixed where the table says so (`debian_fixed_in`, compared as a prefix-free
-    text of the same upstream version), since distributions mend without a new upstream version.
+    A distribution mends without a new upstream version: what its changelog names is to be taken off by the rule.
+    ValueError for an unknown component and for what is no version.
     """
     components = vulnerability_table()["components"]
     if component not in components:
         raise ValueError(f"no vulnerabilities are recorded for {component!r}")
-    found = []
-    for entry in components[component]:
-        introduced = version_key(entry.get("introduced", "0"))
-        if not introduced <= version_key(version) < version_key(entry["fixed_in"]):
-            continue
-        backport = entry.get("debian_fixed_in")
-        if not (backport and _debian_revision_at_least(version, backport)):
-            found.append(entry["id"])
-    return sorted(found)
-
-
-def _debian_revision_at_least(version: str, fixed: str) -> bool:
-    upstream, _, revision = version.partition("-")
-    fixed_upstream, _, fixed_revision = fixed.partition("-")
-    numbers = re.compile(r"\d+")
-    return upstream == fixed_upstream and [int(n) for n in numbers.findall(revision)] >= [
-        int(n) for n in numbers.findall(fixed_revision)
-    ]
+    key = version_key(version)
+    return sorted(
+        {
+            entry["id"]
+            for entry in components[component]
+            if version_key(entry.get("introduced", "0")) <= key < version_key(entry["fixed_in"])
+        }
+    )
 
 
 class RuleFunctions(functions.Functions):
@@ -92,6 +82,11 @@ class RuleFunctions(functions.Functions):
         """Return what is in the first list and not in the second."""
         return [item for item in left if item not in right]
 
+    @functions.signature({"types": ["array-string"]}, {"types": ["array-string"]})
+    def _func_unmatched(self, texts: list[str], patterns: list[str]) -> list[str]:
+        """Return the texts that fit none of the shell patterns."""
+        return [text for text in texts if not any(fnmatchcase(text, pattern) for pattern in patterns)]
+
     @functions.signature({"types": ["string"]})
     def _func_lower(self, text: str) -> str:
         """Return the text in lower case."""
@@ -110,5 +105,5 @@ RESULT_KINDS = {
     ),
     **dict.fromkeys(("length", "sum", "avg", "abs", "ceil", "floor"), "number"),
     **dict.fromkeys(("lower", "join", "type", "to_string"), "string"),
-    **dict.fromkeys(("difference", "vulnerabilities", "keys", "values"), "list"),
+    **dict.fromkeys(("difference", "unmatched", "vulnerabilities", "keys", "values"), "list"),
 }

@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The files whose owner, mode and audit rules decide who can change the engine: one object for each, by its purpose.
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from dataclasses import dataclass
+from typing import Any, Callable, Iterable, Iterator, Mapping, Tuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+
+Places = Iterator[Tuple[str, Iterable[str]]]
+
+_PROGRAM_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/usr/libexec/docker")
+_PROGRAMS = {
+    "daemon_program": "dockerd",
+    "containerd_program": "containerd",
+    "containerd_shim_program": "containerd-shim",
+    "containerd_shim_runc_v1_program": "containerd-shim-runc-v1",
+    "containerd_shim_runc_v2_program": "containerd-shim-runc-v2",
+    "runc_program": "runc",
+}
+#: systemd takes a unit from the first of these. systemd.unit(5)
+_UNIT_DIRECTORIES = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+_REGISTRIES = "/etc/docker/certs.d"
+_TLS_PURPOSES = {"tlscacert": "tls_ca", "tlscert": "tls_certificate", "tlskey": "tls_key"}
+#: To where systemd links the name of a unit that must not start.
+_MASK = "/dev/null"
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFIFO: "pipe",
+}
+
+
+@dataclass(frozen=True)
+class FileSources:
+    """What the evidence of files is read from; `info` is the engine's, None where it can't be examined."""
+
+    files: FileSystem
+    commands: CommandRunner
+    settings: DaemonSettings
+    socket_path: str
+    info: Mapping[str, Any] | None = None
+
+
+def collect(sources: FileSources) -> list[dict[str, Any]]:
+    """Return the evidence of each file: all that exist of a purpose's places, or one that says it does not."""
+    files = sources.files
+    examiner = _Examiner(
+        files,
+        read_accounts(files),
+        Lazy(lambda: audit.live_rules(files, sources.commands)),
+        Lazy(lambda: audit.persistent_rules(files)),
+    )
+    found: list[dict[str, Any]] = []
+    for purpose, candidates in _places(sources):
+        paths = list(dict.fromkeys(resolve(files, path) for path in candidates))
+        present = [path for path in paths if not _is_absent(files, path)]
+        found.extend(examiner.examine(path, purpose) for path in present or paths[:1])
+    try:
+        sources.settings.get("tlsverify", False)
+    except UnreadableError as error:
+        found.extend(_undetermined(purpose, str(error)) for purpose in _TLS_PURPOSES.values())
+    return found
+
+
+@dataclass(frozen=True)
+class _Examiner:
+    """What is read once for all files."""
+
+    files: FileSystem
+    accounts: Accounts
+    live: Lazy[audit.AuditRules]
+    persistent: Lazy[audit.AuditRules]
+
+    def examine(self, path: str, purpose: str) -> dict[str, Any]:
+        """Return the evidence of the file at the resolved `path`."""
+        status = Lazy(lambda: _status(self.files, path))
+
+        def of_status(item: Callable[[os.stat_result], Any], absent: Any = None) -> Callable[[FileSystem], Any]:
+            def read(_files: FileSystem) -> Any:
+                known = status()
+                return absent if known is None else item(known)
+
+            return read
+
+        def recorded(rules: Lazy[audit.AuditRules]) -> Callable[[FileSystem], Any]:
+            program = purpose in _PROGRAMS
+            return of_status(lambda known: rules().covers(path, stat.S_ISDIR(known.st_mode), program), absent=False)
+
+        readers = {
+            "exists": of_status(lambda _known: True, absent=False),
+            "kind": of_status(lambda known: _KINDS[stat.S_IFMT(known.st_mode)]),
+            "uid": of_status(lambda known: known.st_uid),
+            "gid": of_status(lambda known: known.st_gid),
+            "owner": of_status(lambda known: self.accounts.user(known.st_uid)),
+            "group": of_status(lambda known: self.accounts.group(known.st_gid)),
+            "mode": of_status(lambda known: stat.S_IMODE(known.st_mode)),
+            "audit_live": recorded(self.live),
+            "audit_persistent": recorded(self.persistent),
+        }
+        return {"id": path, "name": path, "path": path, "purpose": purpose, **gather(self.files, readers)}
+
+
+def _undetermined(purpose: str, reason: str) -> dict[str, Any]:
+    """Return a file of which not even the path is known."""
+    fields = ("path", "exists", "kind", "uid", "gid", "owner", "group", "mode", "audit_live", "audit_persistent")
+    unknown = {**dict.fromkeys(fields), "unreadable": dict.fromkeys(fields, reason)}
+    return {"id": purpose, "name": purpose, "purpose": purpose, **unknown}
+
+
+def _status(files: FileSystem, path: str) -> os.stat_result | None:
+    """Return the file's status, None where there is none; OSError for what may not be looked at."""
+    try:
+        return None if path == _MASK else files.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _is_absent(files: FileSystem, path: str) -> bool:
+    try:
+        return _status(files, path) is None
+    except OSError:
+        return False
+
+
+def _places(sources: FileSources) -> Places:
+    """Yield each purpose with the places where its files can be; the usual place comes first."""
+    files, settings = sources.files, sources.settings
+    for purpose, name in _PROGRAMS.items():
+        yield purpose, [posixpath.join(directory, name) for directory in _PROGRAM_DIRECTORIES]
+    yield "docker_service_unit", [_unit(files, "docker.service")]
+    yield "docker_socket_unit", [_unit(files, "docker.socket")]
+    yield from _drop_ins(files)
+    yield "docker_directory", ["/etc/docker"]
+    yield "daemon_config", [settings.config_path]
+    yield "docker_defaults", ["/etc/default/docker"]
+    yield "docker_sysconfig", ["/etc/sysconfig/docker"]
+    yield "data_root", [_data_root(sources)]
+    yield "docker_socket", [sources.socket_path, *_unix_sockets(settings.values.get("hosts"))]
+    yield "containerd_socket", [*_unix_sockets([settings.values.get("containerd")]), "/run/containerd/containerd.sock"]
+    yield "containerd_directory", ["/run/containerd"]
+    yield "containerd_config", ["/etc/containerd/config.toml"]
+    yield from _tls_files(settings)
+    yield from _registry_files(files)
+
+
+def _data_root(sources: FileSources) -> str:
+    try:
+        return data_root(sources.info)
+    except UnreadableError:
+        return "/var/lib/docker"
+
+
+def _unix_sockets(addresses: Any) -> list[str]:
+    listed = addresses if isinstance(addresses, list) else []
+    paths = [address[len("unix://") :] if address.startswith("unix://") else address for address in _texts(listed)]
+    return [path for path in paths if path.startswith("/")]
+
+
+def _texts(values: list[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
+
+
+def _unit(files: FileSystem, name: str) -> str:
+    paths = [posixpath.join(directory, name) for directory in _UNIT_DIRECTORIES]
+    return next((path for path in paths if not _is_absent(files, path)), posixpath.join(_UNIT_DIRECTORIES[3], name))
+
+
+def _drop_ins(files: FileSystem) -> Places:
+    for directory in _UNIT_DIRECTORIES:
+        for unit in ("docker.service.d", "docker.socket.d"):
+            place = posixpath.join(directory, unit)
+            for name in _names(files, place):
+                if name.endswith(".conf") or name == "*":
+                    yield "docker_unit_drop_in", [posixpath.join(place, name)]
+
+
+def _tls_files(settings: DaemonSettings) -> Places:
+    try:
+        paths = settings.tls_files()
+    except UnreadableError:
+        return
+    for key, path in paths.items():
+        yield _TLS_PURPOSES[key], [path]
+
+
+def _registry_files(files: FileSystem) -> Places:
+    for registry in _names(files, _REGISTRIES):
+        for name in _names(files, posixpath.join(_REGISTRIES, registry)):
+            purpose = "registry_key" if name.endswith(".key") else "registry_certificate"
+            yield purpose, [posixpath.join(_REGISTRIES, registry, name)]
+
+
+def _names(files: FileSystem, directory: str) -> list[str]:
+    """Return the names in a directory, none where there is no such directory.
+
+    Where it may not be looked into, the one name that stands for all of them: it is as unreadable as they are.
+    """
+    try:
+        return files.listdir(directory)
+    except PermissionError:
+        return ["*"]
+    except OSError:
+        return []

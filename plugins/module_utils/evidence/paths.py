@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Paths as the kernel sees them, so that /lib/systemd/system and /usr/lib/systemd/system are one. path_resolution(7)
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Any, Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+#: The kernel gives up after as many symbolic links.
+_MAXIMUM_LINKS = 40
+#: With userns-remap the engine reports a directory below its own, named by the remapped user and group.
+_REMAPPED = re.compile(r"\d+\.\d+")
+
+
+def resolve(files: FileSystem, path: str) -> str:
+    """Return the absolute path that `path` leads to, every symbolic link followed; parts may not exist."""
+    todo = [part for part in path.split("/") if part]
+    done = "/"
+    links = 0
+    while todo:
+        part = todo.pop(0)
+        if part == ".":
+            continue
+        if part == "..":
+            done = posixpath.dirname(done)
+            continue
+        candidate = posixpath.join(done, part)
+        try:
+            target = files.readlink(candidate) if links < _MAXIMUM_LINKS else None
+        except OSError:
+            target = None
+        if target is None:
+            done = candidate
+            continue
+        links += 1
+        todo = [item for item in target.split("/") if item] + todo
+        if target.startswith("/"):
+            done = "/"
+    return done
+
+
+def resolve_parent(files: FileSystem, path: str) -> str:
+    """Return `path` with its directory resolved and its last part as it is, which is how a watch finds its file."""
+    directory, name = posixpath.split(path.rstrip("/") or "/")
+    return posixpath.join(resolve(files, directory), name)
+
+
+def data_root(info: Mapping[str, Any] | None) -> str:
+    """Return the directory of the engine's data, without the part that user namespaces add."""
+    if info is None:
+        raise UnreadableError("the engine could not be examined")
+    path = Document(info, "the engine's answer to /info").string("DockerRootDir")
+    if not path.startswith("/"):
+        raise UnreadableError("the engine's answer to /info names no DockerRootDir")
+    directory, name = posixpath.split(path.rstrip("/"))
+    return directory if _REMAPPED.fullmatch(name) else path
