@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Dict
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     container,
@@ -23,40 +22,14 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable, scan
 
-Document = Dict[str, Any]
-
-
-@dataclass(frozen=True)
-class EngineDocuments:
-    """What the engine said: each list is read once and shared by the scopes that need it."""
-
-    version: Document
-    info: Document
-    containers: List[Document]
-    """Inspection documents of all containers, stopped ones included."""
-    images: List[Document]
-    """Entries of `/images/json`."""
-    networks: List[Document]
-    """Entries of `/networks`."""
-    volumes: List[Document]
-    """Entries of `/volumes`."""
-
-
-def read_documents(reader: EngineReader) -> EngineDocuments:
-    """Ask the engine for everything that the scopes share; EngineError when it can't be examined."""
-    version = engine.checked_version(reader.get("/version"))
-    info = engine.expect_object(reader.get("/info"), "/info")
-    networks = engine.expect_objects(reader.get("/networks"), "/networks")
-    images = engine.expect_objects(reader.get("/images/json"), "/images/json")
-    volumes = engine.expect_objects(
-        engine.expect_object(reader.get("/volumes"), "/volumes").get("Volumes") or [], "/volumes"
-    )
-    return EngineDocuments(version, info, container.inspect_all(reader), images, networks, volumes)
+SCHEMA_VERSION = 1
+_SYSTEMD = "/run/systemd/system"
+_NOTHING: Dict[str, Any] = {"daemon": None, "swarm": None, "containers": [], "networks": [], "images": []}
 
 
 def collect(
     reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str, deep_scan: bool = False
-) -> Document:
+) -> Dict[str, Any]:
     """Return the evidence document of this host; whatever the engine answers, this does not raise.
 
     Where the engine can't be examined, `engine` says why, `daemon` and `swarm` are null and the engine's lists empty.
@@ -64,18 +37,21 @@ def collect(
     processes = scan(files)
     settings = read_settings(files, processes, socket_path)
     try:
-        documents = read_documents(reader)
+        _refuse_to_start(files, commands, processes, socket_path)
+        documents = engine.read_documents(reader, files)
+        daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
         scopes = {
-            "engine": engine.collect(documents.version, documents.info, socket_path),
-            **_engine_scopes(reader, files, commands, documents, processes, settings, deep_scan),
+            "engine": engine.collect(documents, socket_path),
+            "daemon": daemon_evidence,
+            "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
+            "networks": network.collect(documents, files),
+            "images": image.collect(reader, documents, files, deep_scan),
+            "swarm": swarm.collect(reader, documents, commands),
         }
     except EngineError as error:
-        scopes = {
-            "engine": engine.failed(error, socket_path),
-            **{"daemon": None, "swarm": None, "containers": [], "images": [], "networks": []},
-        }
+        scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
     return {
-        "schema": 1,
+        "schema": SCHEMA_VERSION,
         "collected_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         **scopes,
         "host": host.collect(files, commands, processes, settings),
@@ -83,19 +59,14 @@ def collect(
     }
 
 
-def _engine_scopes(
-    reader: EngineReader,
-    files: FileSystem,
-    commands: CommandRunner,
-    documents: EngineDocuments,
-    processes: ProcessTable,
-    settings: DaemonSettings,
-    deep_scan: bool,
-) -> Document:
-    return {
-        "daemon": daemon.collect(documents, files, commands, processes, settings),
-        "containers": container.collect(documents, files, processes),
-        "networks": network.collect(documents),
-        "images": image.collect(reader, documents, files, deep_scan),
-        "swarm": swarm.collect(reader, documents, commands),
-    }
+def _refuse_to_start(files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str) -> None:
+    """Raise EngineError where systemd holds the socket of a stopped engine: connecting to it would start the engine."""
+    if processes.daemons or socket_path not in ("/var/run/docker.sock", "/run/docker.sock"):
+        return
+    try:
+        files.stat(_SYSTEMD)
+    except OSError:
+        return
+    states = commands.run(["systemctl", "is-active", "docker.service", "docker.socket"]).stdout.split()
+    if states[1:] == ["active"] and states[0] in ("inactive", "failed"):
+        raise EngineError("stopped", "docker.service is stopped, and docker.socket would start it: start it yourself.")

@@ -1,16 +1,66 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The engine itself: whether it can be examined, and what it is.
+# The engine itself: whether it can be examined, what it is, and the documents that all scopes share.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 
 _BINARIES = ("/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd", "/usr/local/sbin/dockerd")
+
+
+@dataclass(frozen=True)
+class EngineDocuments:
+    """What the engine said: each document is read once and shared by the scopes that need it."""
+
+    version: Dict[str, Any]
+    info: Dict[str, Any]
+    containers: List[Dict[str, Any]]
+    """Inspection documents of all containers, stopped ones included."""
+    images: List[Dict[str, Any]]
+    """Entries of `/images/json`."""
+    networks: List[Dict[str, Any]]
+    """Entries of `/networks`."""
+    volumes: List[Dict[str, Any]]
+    """Entries of `/volumes`."""
+
+
+def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
+    """Ask the engine for everything that the scopes share; EngineError when it can't be examined."""
+    try:
+        version = _checked_version(reader.get("/version"))
+    except EngineError as error:
+        if error.status == "absent" and _installed(files):
+            raise EngineError(
+                "stopped", "The Docker Engine is installed, but its socket is missing: start it."
+            ) from None
+        raise
+    volumes = expect_object(reader.get("/volumes"), "/volumes")
+    return EngineDocuments(
+        version=version,
+        info=expect_object(reader.get("/info"), "/info"),
+        containers=list(_inspect_all(reader)),
+        images=expect_objects(reader.get("/images/json"), "/images/json"),
+        networks=expect_objects(reader.get("/networks"), "/networks"),
+        volumes=expect_objects(volumes.get("Volumes"), "/volumes"),
+    )
+
+
+def _inspect_all(reader: EngineReader) -> Iterator[Dict[str, Any]]:
+    for entry in expect_objects(reader.get("/containers/json?all=1"), "/containers/json"):
+        container_id = entry.get("Id")
+        if not isinstance(container_id, str) or not container_id.isalnum():
+            raise EngineError("invalid", "The engine lists a container without an id: is this a Docker Engine?")
+        try:
+            yield expect_object(reader.get(f"/containers/{container_id}/json"), "/containers/ID/json")
+        except MissingDocumentError:
+            continue  # removed between the list and now
 
 
 def expect_object(raw: Any, path: str) -> Dict[str, Any]:
@@ -28,12 +78,12 @@ def expect_objects(raw: Any, path: str) -> List[Dict[str, Any]]:
     raise EngineError("invalid", f"The engine's answer to {path} is not a list of objects: is this a Docker Engine?")
 
 
-def checked_version(raw: Any) -> Dict[str, Any]:
-    """Return the document of `/version`; EngineError absent when Podman answers, invalid when nobody known does."""
+def _checked_version(raw: Any) -> Dict[str, Any]:
     version = expect_object(raw, "/version")
     components = version.get("Components")
-    names = [part.get("Name") for part in components if isinstance(part, dict)] if isinstance(components, list) else []
-    if "Podman Engine" in names:
+    parts = components if isinstance(components, list) else []
+    # The podman-docker package links the socket to Podman's, whose API looks like an engine's at first.
+    if any(isinstance(part, dict) and part.get("Name") == "Podman Engine" for part in parts):
         raise EngineError("absent", "Podman answers at this socket; no Docker Engine runs here.")
     number = version.get("Version")
     if not isinstance(number, str) or not number[:1].isdigit() or not isinstance(version.get("ApiVersion"), str):
@@ -41,15 +91,16 @@ def checked_version(raw: Any) -> Dict[str, Any]:
     return version
 
 
-def collect(version: Dict[str, Any], info: Dict[str, Any], socket_path: str) -> Dict[str, Any]:
+def collect(documents: EngineDocuments, socket_path: str) -> Dict[str, Any]:
     """Return the evidence of an engine that answers."""
-    about = Document({"version": version, "info": info}, "the engine's answer")
+    about = Document({"version": documents.version, "info": documents.info}, "the engine's answer")
     fields = gather(
         about,
         {
             "version": lambda doc: doc.string("version", "Version"),
             "api_version": lambda doc: doc.string("version", "ApiVersion"),
-            "rootless": lambda doc: "name=rootless" in doc.strings("info", "SecurityOptions"),
+            "rootless": lambda doc: "rootless" in security_options(doc),
+            "security_options": security_options,
             "id": lambda doc: doc.string("info", "ID"),
             "name": lambda doc: doc.string("info", "Name"),
             "operating_system": lambda doc: doc.string("info", "OperatingSystem"),
@@ -61,6 +112,12 @@ def collect(version: Dict[str, Any], info: Dict[str, Any], socket_path: str) -> 
     return {"status": "ok", "reason": None, "socket": socket_path, **fields}
 
 
+def security_options(about: Document) -> List[str]:
+    """Return the names in `/info`'s SecurityOptions, such as seccomp, apparmor, selinux, userns, rootless."""
+    options = (option.split(",")[0] for option in about.strings("info", "SecurityOptions"))
+    return sorted(option.partition("=")[2] or option for option in options)
+
+
 def _component(about: Document, name: str) -> Any:
     for part in about.objects("version", "Components"):
         if part.string("Name") == name:
@@ -68,12 +125,9 @@ def _component(about: Document, name: str) -> Any:
     return None
 
 
-def failed(error: EngineError, socket_path: str, files: FileSystem) -> Dict[str, Any]:
-    """Return the evidence of an engine that can't be examined; installed but without a socket means stopped."""
-    status, reason = error.status, str(error)
-    if status == "absent" and _installed(files) and "Podman" not in reason:
-        status, reason = "stopped", f"The Docker Engine is installed, but there is no socket {socket_path}: start it."
-    return {"status": status, "reason": reason, "socket": socket_path}
+def failed(error: EngineError, socket_path: str) -> Dict[str, Any]:
+    """Return the evidence of an engine that can't be examined."""
+    return {"status": error.status, "reason": str(error), "socket": socket_path}
 
 
 def _installed(files: FileSystem) -> bool:

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# How a container is confined: what its configuration claims, and what the kernel says of its first process. Sources:
+# moby/moby oci/caps and daemon/daemon_unix.go (parseSecurityOpt), capabilities(7), proc_pid_status(5).
+
+from __future__ import annotations
+
+from typing import Any, Dict, FrozenSet, List, Optional
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status
+
+#: In the order of their bits.
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
+    " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT"
+    " SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP"
+    " MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()
+#: What a container has when nothing is added or dropped.
+DEFAULT_CAPABILITIES = frozenset(
+    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL"
+    " AUDIT_WRITE".split()
+)
+#: With each of these a process can leave the container, or change the host's kernel, network, clock or audit trail.
+DANGEROUS_CAPABILITIES = frozenset(
+    "AUDIT_CONTROL BPF CHECKPOINT_RESTORE DAC_READ_SEARCH LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE NET_ADMIN PERFMON"
+    " SYSLOG SYS_ADMIN SYS_BOOT SYS_MODULE SYS_PTRACE SYS_RAWIO SYS_TIME".split()
+)
+_SECCOMP_MODES = {"0": "disabled", "1": "strict", "2": "filter"}
+
+
+def capability_names(names: List[str]) -> List[str]:
+    """Return capability names as they are compared: upper case, without CAP_, sorted."""
+    return sorted({name.upper()[4:] if name.upper().startswith("CAP_") else name.upper() for name in names})
+
+
+def claimed_capabilities(container: Document) -> FrozenSet[str]:
+    """Return the capabilities that the container's configuration asks for."""
+    everything = frozenset(CAPABILITIES)
+    if container.boolean("HostConfig", "Privileged"):
+        return everything
+    added = set(capability_names(container.strings("HostConfig", "CapAdd")))
+    dropped = set(capability_names(container.strings("HostConfig", "CapDrop")))
+    base = everything if "ALL" in added else DEFAULT_CAPABILITIES
+    if "ALL" in dropped:
+        base = frozenset()
+    return (base - dropped) | (added - {"ALL"})
+
+
+def security_option(container: Document, name: str) -> Optional[str]:
+    """Return the value of the last such option in SecurityOpt (`name`, `name=value` or the old `name:value`)."""
+    found = None
+    for text in container.strings("HostConfig", "SecurityOpt"):
+        head, separator, value = text.partition("=")
+        if not separator:
+            head, separator, value = text.partition(":")
+        if head == name:
+            found = value
+    return found
+
+
+def no_new_privileges(container: Document, daemon_default: Optional[bool]) -> bool:
+    """Tell whether the container's processes can't gain privileges; where it does not say, the daemon's default."""
+    told = security_option(container, "no-new-privileges")
+    if told is not None:
+        return told.lower() in ("", "true", "1", "t")
+    if daemon_default is None:
+        raise UnreadableError("the daemon's default for no-new-privileges is unknown")
+    return daemon_default
+
+
+def seccomp_profile(container: Document, daemon_default: Optional[str]) -> str:
+    """Return builtin, unconfined or custom; a custom profile's content is not shown."""
+    told = security_option(container, "seccomp")
+    if told is None:
+        if container.boolean("HostConfig", "Privileged"):
+            return "unconfined"
+        if daemon_default is None:
+            raise UnreadableError("the daemon's default seccomp profile is unknown")
+        told = daemon_default
+    return told if told in ("builtin", "unconfined") else "custom"
+
+
+def apparmor_profile(container: Document) -> str:
+    """Return the AppArmor profile that a container runs or would run under, where the engine uses AppArmor."""
+    told = security_option(container, "apparmor")
+    if told is None:
+        return "unconfined" if container.boolean("HostConfig", "Privileged") else "docker-default"
+    return told
+
+
+def selinux_disabled(container: Document) -> bool:
+    """Tell whether label separation is off; the engine notes it for privileged and host-PID containers as well."""
+    options = container.strings("HostConfig", "SecurityOpt")
+    return any(option in ("label=disable", "label:disable") for option in options)
+
+
+def kernel_view(files: FileSystem, pid: int) -> Dict[str, Any]:
+    """Return what the kernel enforces on the process; OSError when it has ended or is hidden."""
+    status = read_status(files, pid)
+    bits = int(status["CapBnd"], 16)
+    try:
+        label: Optional[str] = files.read_text(f"/proc/{pid}/attr/current", 4096).rstrip("\0\n") or None
+    except OSError:
+        label = None  # a kernel without a security module answers EINVAL
+    mapped = files.read_text(f"/proc/{pid}/uid_map", 4096).split()
+    return {
+        "seccomp": _SECCOMP_MODES.get(status["Seccomp"], status["Seccomp"]),
+        "no_new_privileges": status["NoNewPrivs"] == "1",
+        "capabilities": sorted(name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1),
+        "uid": int(status["Uid"].split()[0]),
+        # The first three numbers: user in the container, user on the host, how many.
+        "root_is_host_root": mapped[:2] == ["0", "0"],
+        "label": label,
+    }

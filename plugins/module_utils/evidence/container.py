@@ -1,0 +1,322 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Containers: how each is configured and, where it runs, how the kernel confines it. Nothing is run inside of one.
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
+
+_SSH_SERVERS = ("dropbear", "sshd", "sshd-auth", "sshd-session")
+_ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 (nothing is bound here)
+#: The weight that every container has anyway.
+_DEFAULT_CPU_SHARES = (0, 1024)
+
+
+@dataclass(frozen=True)
+class _Estate:
+    """What the containers of one host have in common."""
+
+    files: FileSystem
+    processes: ProcessTable
+    daemon: Mapping[str, Any]
+    socket_path: str
+    image_ids: Mapping[str, str]
+    """Image ids by the tags that point to them now."""
+    volume_devices: Mapping[str, str]
+    """Host paths by the names of the volumes that are bind mounts in disguise."""
+    writers: Mapping[str, List[str]]
+    """Ids of the containers that may write, by volume."""
+
+
+@dataclass(frozen=True)
+class _Subject:
+    doc: Document
+    estate: _Estate
+    kernel: Optional[Dict[str, Any]]
+    kernel_error: str
+
+
+def collect(
+    documents: EngineDocuments, files: FileSystem, processes: ProcessTable, daemon: Mapping[str, Any], socket_path: str
+) -> List[Dict[str, Any]]:
+    """Return the evidence of each container; `daemon` is the daemon's evidence, for the defaults it gives."""
+    inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
+    estate = _Estate(
+        files=files,
+        processes=processes,
+        daemon=daemon,
+        socket_path=socket_path,
+        image_ids=_tagged(documents.images),
+        volume_devices=_volume_devices(documents.volumes),
+        writers=_writers(inspected),
+    )
+    return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
+
+
+def _tagged(images: List[Dict[str, Any]]) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    for raw in images:
+        tags, image_id = raw.get("RepoTags"), raw.get("Id")
+        for tag in tags if isinstance(tags, list) else ():
+            if isinstance(tag, str) and isinstance(image_id, str):
+                found[tag] = image_id
+    return found
+
+
+def _volume_devices(volumes: List[Dict[str, Any]]) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    for raw in volumes:
+        options = raw.get("Options")
+        device = options.get("device") if isinstance(options, dict) else None
+        if isinstance(device, str) and device.startswith("/") and "bind" in str(options.get("o", "")):
+            found[str(raw.get("Name"))] = device
+    return found
+
+
+def _writers(inspected: List[Document]) -> Dict[str, List[str]]:
+    found: Dict[str, List[str]] = {}
+    for doc in inspected:
+        mounts = doc.raw.get("Mounts")
+        for mount in mounts if isinstance(mounts, list) else ():
+            if isinstance(mount, dict) and mount.get("Type") == "volume" and mount.get("RW"):
+                found.setdefault(str(mount.get("Name")), []).append(str(doc.raw.get("Id")))
+    return found
+
+
+def _subject(doc: Document, estate: _Estate) -> _Subject:
+    try:
+        if not doc.boolean("State", "Running"):
+            return _Subject(doc, estate, None, "")
+        pid = doc.integer("State", "Pid")
+        if all(pid != seen for seen, _name in estate.processes.containers.get(doc.string("Id"), ())):
+            raise UnreadableError(f"{doc.name}: its process {pid} is not visible in this host's /proc")
+        return _Subject(doc, estate, confinement.kernel_view(estate.files, pid), "")
+    except (UnreadableError, OSError, KeyError, ValueError, IndexError) as error:
+        return _Subject(doc, estate, None, str(error) or "the kernel's view of its process can't be read")
+
+
+def _kernel(name: str) -> Any:
+    def read(subject: _Subject) -> Any:
+        if subject.kernel_error:
+            raise UnreadableError(subject.kernel_error)
+        return subject.kernel[name] if subject.kernel else None
+
+    return read
+
+
+def _deviations(subject: _Subject) -> List[str]:
+    """Return in which respects the kernel confines the first process less than the configuration claims."""
+    if subject.kernel_error:
+        raise UnreadableError(subject.kernel_error)
+    kernel = subject.kernel
+    if kernel is None:
+        return []
+    found = []
+    if set(kernel["capabilities"]) - confinement.claimed_capabilities(subject.doc):
+        found.append("capabilities")
+    if _no_new_privileges(subject) and not kernel["no_new_privileges"]:
+        found.append("no_new_privileges")
+    if _seccomp_profile(subject) != "unconfined" and kernel["seccomp"] != "filter":
+        found.append("seccomp")
+    remapped = {"userns", "rootless"} & set(subject.estate.daemon["security_options"] or ())
+    if remapped and kernel["root_is_host_root"] and subject.doc.string("HostConfig", "UsernsMode") != "host":
+        found.append("user_namespace")
+    return found
+
+
+def _no_new_privileges(subject: _Subject) -> bool:
+    return confinement.no_new_privileges(subject.doc, subject.estate.daemon["no_new_privileges"])
+
+
+def _seccomp_profile(subject: _Subject) -> str:
+    return confinement.seccomp_profile(subject.doc, subject.estate.daemon["seccomp_profile"])
+
+
+def _dangerous_capabilities(subject: _Subject) -> List[str]:
+    held = confinement.claimed_capabilities(subject.doc) | set(subject.kernel["capabilities"] if subject.kernel else ())
+    return sorted(held & confinement.DANGEROUS_CAPABILITIES)
+
+
+def _host_sources(subject: _Subject) -> List[Document]:
+    """Return the mounts that show a path of the host: binds, and volumes that are binds in disguise."""
+    found = []
+    for mount in subject.doc.objects("Mounts"):
+        kind = mount.string("Type")
+        device = subject.estate.volume_devices.get(mount.string("Name")) if kind == "volume" else None
+        if kind == "bind" or device:
+            found.append(Document({**mount.raw, "Source": device or mount.string("Source")}, subject.doc.name))
+    return found
+
+
+def _socket_mounts(subject: _Subject) -> List[str]:
+    paths = {mount.string("Source") for mount in _host_sources(subject)}
+    estate = subject.estate
+    return sorted(path for path in paths if holds_socket(estate.files, path, estate.socket_path))
+
+
+def _sensitive_mounts(subject: _Subject) -> List[str]:
+    data_root = subject.estate.daemon["data_root"] or "/var/lib/docker"
+    mounts = _host_sources(subject)
+    files = subject.estate.files
+    found = (m for m in mounts if is_sensitive(files, m.string("Source"), m.boolean("RW"), data_root))
+    return sorted({mount.string("Source") for mount in found})
+
+
+def _shared_mounts(subject: _Subject) -> List[str]:
+    mounts = (mount for mount in subject.doc.objects("Mounts") if mount.has("Propagation"))
+    return sorted(m.string("Destination") for m in mounts if m.string("Propagation") in ("shared", "rshared"))
+
+
+def _shared_volumes(subject: _Subject) -> List[str]:
+    own = subject.doc.string("Id")
+    names = {m.string("Name") for m in subject.doc.objects("Mounts") if m.string("Type") == "volume"}
+    return sorted(name for name in names if set(subject.estate.writers.get(name, ())) - {own})
+
+
+def _published_ports(subject: _Subject) -> List[Dict[str, Any]]:
+    doc = subject.doc
+    running = doc.boolean("State", "Running")
+    place = ("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")
+    found = []
+    for name, bindings in sorted(doc.mapping(*place).items()):
+        for raw in bindings or ():
+            binding = Document(raw if isinstance(raw, dict) else {}, f"{doc.name}, port {name}")
+            address, port = binding.string("HostIp"), binding.string("HostPort")
+            found.append(
+                {
+                    "container_port": name,
+                    "host_address": address,
+                    "host_port": int(port.partition("-")[0]) if port[:1].isdigit() else 0,
+                    "all_addresses": address in _ALL_ADDRESSES,
+                }
+            )
+    return found
+
+
+def _cpu_limited(subject: _Subject) -> bool:
+    doc = subject.doc
+    shares = doc.integer("HostConfig", "CpuShares")
+    limits = doc.integer("HostConfig", "NanoCpus"), doc.integer("HostConfig", "CpuQuota")
+    return shares not in _DEFAULT_CPU_SHARES or any(limit > 0 for limit in limits)
+
+
+def _ulimits(subject: _Subject) -> List[str]:
+    limits = subject.doc.objects("HostConfig", "Ulimits")
+    return [f"{item.string('Name')}={item.integer('Soft')}:{item.integer('Hard')}" for item in limits]
+
+
+def _devices(subject: _Subject) -> List[str]:
+    devices = [item.string("PathOnHost") for item in subject.doc.objects("HostConfig", "Devices")]
+    return sorted(devices + subject.doc.strings("HostConfig", "DeviceCgroupRules"))
+
+
+def _health_check(subject: _Subject) -> bool:
+    if not subject.doc.has("Config", "Healthcheck"):
+        return False
+    test = subject.doc.mapping("Config", "Healthcheck").get("Test")
+    return isinstance(test, list) and bool(test) and test[0] != "NONE"
+
+
+def _user_is_root(subject: _Subject) -> bool:
+    user = subject.doc.string("Config", "User").partition(":")[0]
+    return user == "root" or user.strip("0") == ""
+
+
+def _image_current(subject: _Subject) -> Optional[bool]:
+    name = subject.doc.string("Config", "Image")
+    tag = name if ":" in name.rpartition("/")[2] else name + ":latest"
+    current = subject.estate.image_ids.get(tag)
+    return None if current is None else current == subject.doc.string("Image")
+
+
+def _log_bounded(subject: _Subject) -> bool:
+    if subject.doc.string("HostConfig", "LogConfig", "Type") != "json-file":
+        return True  # of those that keep logs on the host, only this one keeps everything by default
+    return subject.doc.mapping("HostConfig", "LogConfig", "Config").get("max-size", "-1") != "-1"
+
+
+def _unmasked(subject: _Subject) -> bool:
+    """Tell whether /proc and /sys are shown in full (`systempaths=unconfined`)."""
+    if subject.doc.boolean("HostConfig", "Privileged"):
+        return True
+    return not all(subject.doc.strings("HostConfig", name) for name in ("MaskedPaths", "ReadonlyPaths"))
+
+
+def _ssh_servers(subject: _Subject) -> List[str]:
+    if subject.kernel_error:
+        raise UnreadableError(subject.kernel_error)
+    running = subject.estate.processes.containers.get(subject.doc.string("Id"), ())
+    return sorted({name for _pid, name in running if name in _SSH_SERVERS})
+
+
+def _environment(subject: _Subject) -> List[Dict[str, Any]]:
+    return environment_names(subject.doc.strings("Config", "Env"))
+
+
+_FIELDS = {
+    "id": lambda s: s.doc.string("Id"),
+    "name": lambda s: s.doc.string("Name").lstrip("/"),
+    "image": lambda s: s.doc.string("Config", "Image"),
+    "image_id": lambda s: s.doc.string("Image"),
+    "image_current": _image_current,
+    "state": lambda s: s.doc.string("State", "Status"),
+    "running": lambda s: s.doc.boolean("State", "Running"),
+    "user": lambda s: s.doc.string("Config", "User"),
+    "user_is_root": _user_is_root,
+    "privileged": lambda s: s.doc.boolean("HostConfig", "Privileged"),
+    "cap_add": lambda s: confinement.capability_names(s.doc.strings("HostConfig", "CapAdd")),
+    "cap_drop": lambda s: confinement.capability_names(s.doc.strings("HostConfig", "CapDrop")),
+    "dangerous_capabilities": _dangerous_capabilities,
+    "no_new_privileges": _no_new_privileges,
+    "seccomp_profile": _seccomp_profile,
+    "apparmor_profile": lambda s: confinement.apparmor_profile(s.doc),
+    "selinux_disabled": lambda s: confinement.selinux_disabled(s.doc),
+    "system_paths_unmasked": _unmasked,
+    "read_only": lambda s: s.doc.boolean("HostConfig", "ReadonlyRootfs"),
+    "network_mode": lambda s: s.doc.string("HostConfig", "NetworkMode"),
+    "networks": lambda s: sorted(s.doc.mapping("NetworkSettings", "Networks")),
+    "pid_mode": lambda s: s.doc.string("HostConfig", "PidMode"),
+    "ipc_mode": lambda s: s.doc.string("HostConfig", "IpcMode"),
+    "uts_mode": lambda s: s.doc.string("HostConfig", "UTSMode"),
+    "userns_mode": lambda s: s.doc.string("HostConfig", "UsernsMode"),
+    "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),
+    "cgroup_namespace": lambda s: s.doc.string("HostConfig", "CgroupnsMode"),
+    "published_ports": _published_ports,
+    "socket_mounts": _socket_mounts,
+    "sensitive_mounts": _sensitive_mounts,
+    "shared_mounts": _shared_mounts,
+    "shared_volumes": _shared_volumes,
+    "devices": _devices,
+    "memory": lambda s: s.doc.integer("HostConfig", "Memory"),
+    "cpu_limited": _cpu_limited,
+    "pids_limit": lambda s: s.doc.integer("HostConfig", "PidsLimit"),
+    "ulimits": _ulimits,
+    "restart_policy": lambda s: s.doc.string("HostConfig", "RestartPolicy", "Name") or "no",
+    "restart_retries": lambda s: s.doc.integer("HostConfig", "RestartPolicy", "MaximumRetryCount"),
+    "oom_kill_disabled": lambda s: (
+        s.doc.has("HostConfig", "OomKillDisable") and s.doc.boolean("HostConfig", "OomKillDisable")
+    ),
+    "health_check": _health_check,
+    "log_driver": lambda s: s.doc.string("HostConfig", "LogConfig", "Type"),
+    "log_bounded": _log_bounded,
+    "runtime": lambda s: s.doc.string("HostConfig", "Runtime"),
+    "environment": lambda s: [entry["name"] for entry in _environment(s)],
+    "secret_variables": lambda s: [entry["name"] for entry in _environment(s) if entry["looks_secret"]],
+    "ssh_servers": _ssh_servers,
+    "kernel_seccomp": _kernel("seccomp"),
+    "kernel_no_new_privileges": _kernel("no_new_privileges"),
+    "kernel_capabilities": _kernel("capabilities"),
+    "kernel_uid": _kernel("uid"),
+    "kernel_root_is_host_root": _kernel("root_is_host_root"),
+    "kernel_label": _kernel("label"),
+    "kernel_deviations": _deviations,
+}

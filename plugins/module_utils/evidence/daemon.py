@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The daemon's effective settings: what the API tells of them, and what only its arguments and files tell.
+
+from __future__ import annotations
+
+import calendar
+import time
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import (
+    allows_icc,
+    bridge_filtered,
+    is_default_bridge,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening, probe
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials
+
+#: Ports of swarm mode (management, gossip), on which dockerd does not serve its API.
+_SWARM_PORTS = frozenset((2377, 7946))
+_DAY = 86400
+#: Log options that say how much is kept; the values of others can hold credentials and stay here.
+_LOG_SIZES = ("max-size", "max-file")
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+@dataclass(frozen=True)
+class _Sources:
+    api: Document
+    networks: List[Document]
+    settings: DaemonSettings
+    files: FileSystem
+    commands: CommandRunner
+    processes: ProcessTable
+
+
+def collect(
+    documents: EngineDocuments,
+    files: FileSystem,
+    commands: CommandRunner,
+    processes: ProcessTable,
+    settings: DaemonSettings,
+) -> Dict[str, Any]:
+    """Return the evidence of the daemon; what it was told but the API does not show is read from its process."""
+    api = Document({"version": documents.version, "info": documents.info}, "the engine's answer")
+    networks = [Document(raw, "a network") for raw in documents.networks]
+    sources = _Sources(api, networks, settings, files, commands, processes)
+    fields = gather(sources, {**_API_FIELDS, **_SETTINGS, **_PROCESS_FIELDS})
+    return {"id": "dockerd", "name": "dockerd", **fields}
+
+
+def _no_new_privileges(sources: _Sources) -> bool:
+    # From 26.1 on the engine tells it; before that only what it was told is known.
+    if version_tuple(sources.api.string("version", "Version")) >= (26, 1):
+        return "no-new-privileges" in security_options(sources.api)
+    return sources.settings.get("no-new-privileges", False)
+
+
+def _seccomp_profile(sources: _Sources) -> str:
+    for text in sources.api.strings("info", "SecurityOptions"):
+        if text.startswith("name=seccomp"):
+            profile = text.partition("profile=")[2]
+            return "builtin" if profile in ("", "default") else profile
+    return "unconfined"
+
+
+def _icc(sources: _Sources) -> Optional[bool]:
+    return next((allows_icc(network) for network in sources.networks if is_default_bridge(network)), None)
+
+
+def _insecure_registries(sources: _Sources) -> List[str]:
+    ranges = sources.api.strings("info", "RegistryConfig", "InsecureRegistryCIDRs")
+    indexes = sources.api.mapping("info", "RegistryConfig", "IndexConfigs")
+    if not all(isinstance(index, dict) and isinstance(index.get("Secure"), bool) for index in indexes.values()):
+        raise UnreadableError("/info tells of a registry, but not whether it is secure")
+    insecure = [name for name, index in indexes.items() if not index["Secure"]]
+    return sorted(set(ranges) - set(_LOOPBACK)) + sorted(insecure)
+
+
+def _runtimes(sources: _Sources) -> List[str]:
+    return sorted(sources.api.mapping("info", "Runtimes"))
+
+
+_API_FIELDS = {
+    "security_options": lambda s: security_options(s.api),
+    "seccomp_profile": _seccomp_profile,
+    "no_new_privileges": _no_new_privileges,
+    "icc": _icc,
+    "bridge_filtered": lambda s: bridge_filtered(s.files),
+    "live_restore": lambda s: s.api.boolean("info", "LiveRestoreEnabled"),
+    "experimental": lambda s: s.api.boolean("info", "ExperimentalBuild"),
+    "debug": lambda s: s.api.boolean("info", "Debug"),
+    "log_driver": lambda s: s.api.string("info", "LoggingDriver"),
+    "storage_driver": lambda s: s.api.string("info", "Driver"),
+    "authorization_plugins": lambda s: s.api.strings("info", "Plugins", "Authorization"),
+    "insecure_registries": _insecure_registries,
+    "plain_mirrors": lambda s: [
+        url for url in s.api.strings("info", "RegistryConfig", "Mirrors") if url.startswith("http://")
+    ],
+    "default_runtime": lambda s: s.api.string("info", "DefaultRuntime"),
+    "runtimes": _runtimes,
+    "cgroup_driver": lambda s: s.api.string("info", "CgroupDriver"),
+    "cgroup_version": lambda s: s.api.string("info", "CgroupVersion"),
+    "data_root": lambda s: s.api.string("info", "DockerRootDir"),
+    "swarm_active": lambda s: s.api.string("info", "Swarm", "LocalNodeState") not in ("", "inactive"),
+}
+
+
+def _log_options(sources: _Sources) -> Dict[str, str]:
+    options = sources.settings.get("log-opts", {})
+    return {name: str(options[name]) for name in _LOG_SIZES if name in options}
+
+
+def _base_device_size(sources: _Sources) -> bool:
+    return any(entry.startswith("dm.basesize") for entry in sources.settings.get("storage-opts", []))
+
+
+def _nri(sources: _Sources) -> bool:
+    return sources.settings.get("nri-opts", {}).get("enable") is True
+
+
+_SETTINGS = {
+    "log_level": lambda s: s.settings.get("log-level", "info"),
+    "iptables": lambda s: s.settings.get("iptables", True),
+    "ip6tables": lambda s: s.settings.get("ip6tables", version_tuple(s.api.string("version", "Version")) >= (27,)),
+    "userland_proxy": lambda s: s.settings.get("userland-proxy", True),
+    "default_address": lambda s: s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's default)
+    "default_ulimits": lambda s: sorted(s.settings.get("default-ulimits", {})),
+    "default_ipc_mode": lambda s: s.settings.get("default-ipc-mode", "private"),
+    "cgroup_parent": lambda s: s.settings.get("cgroup-parent", ""),
+    "base_device_size": _base_device_size,
+    "log_options": _log_options,
+    "metrics_address": lambda s: s.settings.get("metrics-addr", ""),
+    "cors_header": lambda s: s.settings.get("api-cors-header", "") != "",
+    "allow_direct_routing": lambda s: s.settings.get("allow-direct-routing", False),
+    "ip_forward_no_drop": lambda s: s.settings.get("ip-forward-no-drop", False),
+    "nri": _nri,
+    "hosts": lambda s: s.settings.get("hosts", []),
+}
+
+
+def _listeners(sources: _Sources) -> List[Dict[str, Any]]:
+    process = sources.settings.process
+    if process is None:
+        raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its ports are unknown")
+    metrics = sources.settings.get("metrics-addr", "").rpartition(":")[2]
+    found = []
+    for address, port in listening(sources.files, process.pid):
+        if port not in _SWARM_PORTS and str(port) != metrics:
+            answer = probe(address, port)
+            found.append(
+                {"address": address, "port": port, "tls": answer.tls, "client_verified": answer.client_verified}
+            )
+    return found
+
+
+def _certificate_days_left(sources: _Sources) -> Optional[int]:
+    days = [_days_left(sources.commands, path) for key, path in sources.settings.tls_files().items() if key != "tlskey"]
+    return min(days, default=None)
+
+
+def _days_left(commands: CommandRunner, path: str) -> int:
+    result = commands.run(["openssl", "x509", "-noout", "-enddate", "-in", path])
+    text = result.stdout.strip().partition("notAfter=")[2]
+    try:
+        end = calendar.timegm(time.strptime(text, "%b %d %H:%M:%S %Y GMT"))
+    except ValueError:
+        raise UnreadableError(f"openssl does not tell until when {path} is valid: {result.stderr.strip()}") from None
+    return int((end - time.time()) // _DAY)
+
+
+def _proxies_with_credentials(sources: _Sources) -> List[str]:
+    told = {key: sources.settings.get(key, "") for key in ("http-proxy", "https-proxy")}
+    shown = {"http-proxy": ("info", "HttpProxy"), "https-proxy": ("info", "HttpsProxy")}
+    return sorted(key for key in told if has_credentials(told[key]) or has_credentials(sources.api.string(*shown[key])))
+
+
+def _config_newer(sources: _Sources) -> bool:
+    process, changed = sources.settings.process, sources.settings.config_changed
+    if process is None:
+        raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its start is unknown")
+    return changed is not None and changed > process.started
+
+
+def _contradictions(sources: _Sources) -> List[str]:
+    """Return the keys of the configuration file whose value is not what the engine says it does."""
+    running: Mapping[str, Any] = {
+        "debug": sources.api.boolean("info", "Debug"),
+        "live-restore": sources.api.boolean("info", "LiveRestoreEnabled"),
+        "experimental": sources.api.boolean("info", "ExperimentalBuild"),
+        "log-driver": sources.api.string("info", "LoggingDriver"),
+        "default-runtime": sources.api.string("info", "DefaultRuntime"),
+        "no-new-privileges": _no_new_privileges(sources),
+        "icc": _icc(sources),
+    }
+    values, origin = sources.settings.values, sources.settings.sources
+    return sorted(
+        key
+        for key, value in running.items()
+        if origin.get(key) == "file" and value is not None and values[key] != value
+    )
+
+
+_PROCESS_FIELDS = {
+    "tcp_listeners": _listeners,
+    "certificate_days_left": _certificate_days_left,
+    "proxies_with_credentials": _proxies_with_credentials,
+    "config_file": lambda s: s.settings.config_path,
+    "config_error": lambda s: s.settings.config_error,
+    "config_newer": _config_newer,
+    "config_clashes": lambda s: list(s.settings.clashes),
+    "config_contradictions": _contradictions,
+    "daemons": lambda s: [f"PID {process.pid} of UID {process.uid}" for process in s.processes.daemons],
+}

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The engine's networks. Source: https://docs.docker.com/engine/network/drivers/bridge/ (options of the bridge driver).
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+_BRIDGE = "com.docker.network.bridge."
+_BRIDGE_FILTERS = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+
+def option(network: Document, name: str, default: str) -> str:
+    """Return an option of the network as the text that the engine has."""
+    value = network.mapping("Options").get(name, default)
+    return value if isinstance(value, str) else default
+
+
+def allows_icc(network: Document) -> Optional[bool]:
+    """Tell whether containers on this bridge reach each other; None for other drivers."""
+    if network.string("Driver") != "bridge":
+        return None
+    return option(network, _BRIDGE + "enable_icc", "true").lower() != "false"
+
+
+def is_default_bridge(network: Document) -> bool:
+    """Tell whether this is the network that containers join when none is named (docker0)."""
+    return network.string("Name") == "bridge" and network.string("Driver") == "bridge"
+
+
+def bridge_filtered(files: FileSystem) -> bool:
+    """Tell whether the kernel shows traffic inside a bridge to iptables, without which disabled ICC is void."""
+    try:
+        return files.read_text(_BRIDGE_FILTERS, 16).strip() == "1"
+    except FileNotFoundError:
+        return False
+
+
+def collect(documents: EngineDocuments, files: FileSystem) -> List[Dict[str, Any]]:
+    """Return the evidence of each network but `host` and `none`, which have nothing to judge."""
+    members = _members(documents)
+    networks = (Document(raw, f"network {raw.get('Name')}") for raw in documents.networks)
+    return [
+        gather(
+            network,
+            {
+                "id": lambda doc: doc.string("Id"),
+                "name": lambda doc: doc.string("Name"),
+                "driver": lambda doc: doc.string("Driver"),
+                "scope": lambda doc: doc.string("Scope"),
+                "internal": lambda doc: doc.boolean("Internal"),
+                "ipv6": lambda doc: doc.boolean("EnableIPv6"),
+                "default_bridge": is_default_bridge,
+                "icc": allows_icc,
+                "bridge_filtered": lambda _doc: bridge_filtered(files),
+                "gateway_modes": _gateway_modes,
+                "containers": lambda doc: members.get(doc.string("Name"), []),
+            },
+        )
+        for network in networks
+        if network.raw.get("Driver") not in ("host", "null")
+    ]
+
+
+def _gateway_modes(network: Document) -> List[str]:
+    modes = (option(network, f"{_BRIDGE}gateway_mode_{family}", "nat") for family in ("ipv4", "ipv6"))
+    return sorted(set(modes))
+
+
+def _members(documents: EngineDocuments) -> Dict[str, List[str]]:
+    found: Dict[str, List[str]] = {}
+    for raw in documents.containers:
+        settings = raw.get("NetworkSettings")
+        joined = settings.get("Networks") if isinstance(settings, dict) else None
+        for name in joined if isinstance(joined, dict) else ():
+            found.setdefault(name, []).append(str(raw.get("Name", "")).lstrip("/"))
+    return {name: sorted(containers) for name, containers in found.items()}
