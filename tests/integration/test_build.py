@@ -1,0 +1,61 @@
+# The collection as users get it: built, installed into an empty path, and used from there and from nowhere else.
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("build")
+    subprocess.run(["ansible-galaxy", "collection", "build", str(ROOT), "--output-path", str(directory)], check=True)
+    [tarball] = directory.glob("breakwater-docker-*.tar.gz")
+    installed = directory / "collections"
+    command = ["ansible-galaxy", "collection", "install", str(tarball), "--collections-path", str(installed)]
+    subprocess.run(command, check=True, cwd=directory)
+    return installed
+
+
+def test_tarball_holds_the_collection_and_nothing_of_its_development(collections: Path) -> None:
+    installed = {path.name for path in (collections / "ansible_collections/breakwater/docker").iterdir()}
+    assert installed >= {
+        "FILES.json",
+        "LICENSE",
+        "MANIFEST.json",
+        "README.md",
+        "docs",
+        "meta",
+        "playbooks",
+        "plugins",
+        "roles",
+    }
+    assert installed.isdisjoint(
+        {"Makefile", "demo", "molecule", "reports", "tests", ".venv", ".git", ".cache", ".config"}
+    )
+
+
+def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment["ANSIBLE_COLLECTIONS_PATH"] = str(collections)
+    command = ["ansible-playbook", "breakwater.docker.compliance", "-i", "localhost,", "-c", "local"]
+    variables = {"docker_compliance_report_dir": str(tmp_path / "reports")}
+    done = subprocess.run(
+        [*command, "-e", json.dumps(variables)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [host] = json.loads((tmp_path / "reports/report.json").read_text())["hosts"]
+    assert host["assessed"], host["reason"]
+    assert host["summary"]["pass"] > 0
+    assert host["summary"]["error"] == 0
