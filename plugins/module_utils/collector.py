@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
+from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
@@ -24,38 +24,48 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 
 SCHEMA_VERSION = 1
 _SYSTEMD = "/run/systemd/system"
-_NOTHING: Dict[str, Any] = {"daemon": None, "swarm": None, "containers": [], "networks": [], "images": []}
+#: What a document holds besides `engine` when the engine can't be examined.
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("host", "daemon", "swarm")),
+    **{scope: [] for scope in ("files", "images", "containers", "networks")},
+}
 
 
 def collect(
     reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str, deep_scan: bool = False
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Return the evidence document of this host; whatever the engine answers, this does not raise.
 
-    Where the engine can't be examined, `engine` says why, `daemon` and `swarm` are null and the engine's lists empty.
+    Where the engine can't be examined `engine` says why, and there is no other evidence.
     """
-    processes = scan(files)
-    settings = read_settings(files, processes, socket_path)
     try:
-        _refuse_to_start(files, commands, processes, socket_path)
-        documents = engine.read_documents(reader, files)
-        daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
-        scopes = {
-            "engine": engine.collect(documents, socket_path),
-            "daemon": daemon_evidence,
-            "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
-            "networks": network.collect(documents, files),
-            "images": image.collect(reader, documents, files, deep_scan),
-            "swarm": swarm.collect(reader, documents, commands),
-        }
+        scopes = _collect_scopes(reader, files, commands, socket_path, deep_scan)
     except EngineError as error:
         scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
+    collected_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **scopes}
+
+
+def _collect_scopes(
+    reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str, deep_scan: bool
+) -> dict[str, Any]:
+    processes = scan(files)
+    _refuse_to_start(files, commands, processes, socket_path)
+    settings = read_settings(files, processes, socket_path)
+    documents = engine.read_documents(reader, files)
+    info = documents.info
+    daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
     return {
-        "schema": SCHEMA_VERSION,
-        "collected_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        **scopes,
-        "host": host.collect(files, commands, processes, settings),
-        "files": file.collect(files, settings),
+        "engine": engine.collect(documents, socket_path),
+        "host": host.collect(
+            host.HostSources(files, commands, processes, settings, info, documents.images, documents.containers)
+        ),
+        "daemon": daemon_evidence,
+        "files": file.collect(file.FileSources(files, commands, settings, socket_path, info)),
+        "images": image.collect(reader, documents, files, deep_scan),
+        "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
+        "networks": network.collect(documents, files),
+        "swarm": swarm.collect(reader, documents, commands),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os.path
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Dict, List, Mapping, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
@@ -56,17 +56,17 @@ _DEFAULT_CONFIG = "/etc/docker/daemon.json"
 class DaemonSettings:
     """What one dockerd was told; `process` is None where no dockerd that serves the socket can be seen."""
 
-    process: Optional[DaemonProcess] = None
+    process: DaemonProcess | None = None
     config_path: str = _DEFAULT_CONFIG
     config_error: str = ""
     """Why the configuration file can't be read or understood; empty when it can, or when there is none."""
-    config_changed: Optional[float] = None
+    config_changed: float | None = None
     """When the configuration file was changed, in Unix time; None where there is no such file."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Values by the keys of daemon.json; proxies are flat (`http-proxy`)."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each value comes from: flag, environment or file."""
-    clashes: Tuple[str, ...] = ()
+    clashes: tuple[str, ...] = ()
     """Keys that are given as flag and in the file: with them dockerd will not start again."""
 
     def get(self, key: str, default: Value) -> Value:
@@ -80,7 +80,7 @@ class DaemonSettings:
             raise UnreadableError(f"{key} is set to a value of the wrong type in {self.config_path}")
         return value
 
-    def tls_files(self) -> Dict[str, str]:
+    def tls_files(self) -> dict[str, str]:
         """Return the paths of tlscacert, tlscert and tlskey; empty where the daemon does not use TLS."""
         if not any(key in self.values for key in ("tls", "tlsverify", *_TLS_FILES)):
             return {}
@@ -89,9 +89,9 @@ class DaemonSettings:
         return {key: self.get(key, f"{directory}/{name}") for key, name in _TLS_FILES.items()}
 
 
-def parse_flags(arguments: Sequence[str]) -> Dict[str, Any]:
+def parse_flags(arguments: Sequence[str]) -> dict[str, Any]:
     """Return the settings in dockerd's arguments (without the program) by the keys of daemon.json."""
-    found: Dict[str, Any] = {}
+    found: dict[str, Any] = {}
     remaining = list(arguments)
     while remaining:
         word = remaining.pop(0)
@@ -112,7 +112,7 @@ def parse_flags(arguments: Sequence[str]) -> Dict[str, Any]:
     return found
 
 
-def _store(found: Dict[str, Any], key: str, repeated: bool, text: str) -> None:
+def _store(found: dict[str, Any], key: str, repeated: bool, text: str) -> None:
     if not repeated:
         found[key] = text
     elif KEYS[key].kind.endswith("_by_name"):
@@ -138,7 +138,7 @@ def _normal(path: str) -> str:
     return path[4:] if path.startswith("/var/run/") else path
 
 
-def _socket_paths(settings: DaemonSettings) -> List[str]:
+def _socket_paths(settings: DaemonSettings) -> list[str]:
     process = settings.process
     hosts = settings.values.get("hosts")
     named = [host[len("unix://") :] for host in hosts or [] if isinstance(host, str) and host.startswith("unix://")]
@@ -156,8 +156,8 @@ def _settings_of(files: FileSystem, process: DaemonProcess) -> DaemonSettings:
         key: (process.environment or {}).get(name) or (process.environment or {}).get(name.lower())
         for name, key in _ENVIRONMENT_KEYS.items()
     }
-    values: Dict[str, Any] = {}
-    sources: Dict[str, str] = {}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     # Later ones take precedence; that dockerd refuses a key in both flags and file is told by `clashes`.
     for source, given in (("environment", environment), ("file", config), ("flag", flags)):
         for key, value in given.items():
@@ -176,7 +176,7 @@ def _default_config(process: DaemonProcess) -> str:
     return f"{home}/docker/daemon.json"
 
 
-def _read_config(files: FileSystem, path: str) -> Tuple[Dict[str, Any], Optional[float], str]:
+def _read_config(files: FileSystem, path: str) -> tuple[dict[str, Any], float | None, str]:
     try:
         changed = files.stat(path).st_mtime
         text = files.read_text(path)

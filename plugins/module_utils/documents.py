@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Tuple, TypeVar
+from typing import Any, Callable, Mapping, TypeVar
 
 Source = TypeVar("Source")
 
@@ -31,7 +31,7 @@ class Document:
             current = current[key]
         return current
 
-    def _typed(self, path: Tuple[str, ...], kind: type, empty: Any) -> Any:
+    def _typed(self, path: tuple[str, ...], kind: type, empty: Any) -> Any:
         value = self.value(*path)
         if value is None:
             value = empty
@@ -58,37 +58,41 @@ class Document:
         """Return a string."""
         return self._typed(path, str, "")
 
-    def strings(self, *path: str) -> List[str]:
+    def strings(self, *path: str) -> list[str]:
         """Return a list of strings."""
         return self._list(path, str)
 
-    def objects(self, *path: str) -> List[Document]:
+    def objects(self, *path: str) -> list[Document]:
         """Return a list of objects."""
         return [Document(item, self.name) for item in self._list(path, dict)]
 
-    def mapping(self, *path: str) -> Dict[str, Any]:
+    def mapping(self, *path: str) -> dict[str, Any]:
         """Return an object as it is."""
         return self._typed(path, dict, {})
 
-    def _list(self, path: Tuple[str, ...], kind: type) -> List[Any]:
+    def _list(self, path: tuple[str, ...], kind: type) -> list[Any]:
         items = self._typed(path, list, [])
         if not all(isinstance(item, kind) for item in items):
             raise UnreadableError(f"{self.name}: {'.'.join(path)} holds something else than {kind.__name__}")
         return items
 
 
-def gather(source: Source, readers: Mapping[str, Callable[[Source], Any]]) -> Dict[str, Any]:
+def gather(source: Source, readers: Mapping[str, Callable[[Source], Any]]) -> dict[str, Any]:
     """Return one evidence object: each field by its reader, null where that fails, the reason under `unreadable`."""
-    fields: Dict[str, Any] = {}
-    unreadable: Dict[str, str] = {}
+    fields: dict[str, Any] = {}
+    unreadable: dict[str, str] = {}
     for name, read in readers.items():
-        try:
-            fields[name] = read(source)
-        except UnreadableError as error:
-            fields[name] = None
-            unreadable[name] = str(error)
-        except OSError as error:
-            fields[name] = None
-            unreadable[name] = f"{error.filename or name}: {error.strerror or error}"
+        fields[name], reason = _attempt(read, source, name)
+        if reason:
+            unreadable[name] = reason
     fields["unreadable"] = unreadable
     return fields
+
+
+def _attempt(read: Callable[[Source], Any], source: Source, name: str) -> tuple[Any, str]:
+    try:
+        return read(source), ""
+    except UnreadableError as error:
+        return None, str(error)
+    except OSError as error:
+        return None, f"{error.filename or name}: {error.strerror or error}"

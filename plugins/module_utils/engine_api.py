@@ -10,7 +10,7 @@ import errno
 import json
 import socket
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 
@@ -40,7 +40,7 @@ class EngineApi:
         self._path = path
         self._timeout = timeout
         self._max_document = max_document
-        self._connection: Optional[socket.socket] = None
+        self._connection: socket.socket | None = None
         self._buffer = b""
         self._deadline = 0.0
 
@@ -103,7 +103,7 @@ class EngineApi:
     def _invalid(self, what: str) -> EngineError:
         return EngineError("invalid", f"What answers at {self._path} is not a Docker Engine in order: {what}.")
 
-    def _exchange(self, path: str) -> Tuple[int, bytes]:
+    def _exchange(self, path: str) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._connection.settimeout(self._timeout)
@@ -120,7 +120,7 @@ class EngineApi:
             self.close()
         return status, body
 
-    def _read_head(self) -> Tuple[int, Dict[str, str]]:
+    def _read_head(self) -> tuple[int, dict[str, str]]:
         while b"\r\n\r\n" not in self._buffer:
             if len(self._buffer) > _MAX_HEAD:
                 raise self._invalid("an HTTP head does not end")
@@ -134,7 +134,7 @@ class EngineApi:
         return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}
 
     def _read_chunks(self) -> bytes:
-        parts = []
+        parts: list[bytes] = []
         total = 0
         while True:
             size = self._length(self._read_line().split(b";")[0].decode("latin-1"), 16)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Iterable, List, Set, Tuple
+from typing import Iterable
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -26,14 +26,14 @@ class Answer:
     client_verified: bool
 
 
-def listening(files: FileSystem, pid: int) -> List[Tuple[str, int]]:
+def listening(files: FileSystem, pid: int) -> list[tuple[str, int]]:
     """Return the (address, port) pairs on which the process listens; OSError where its files may not be seen."""
     rows = [row for table in ("tcp", "tcp6") for row in _table(files, f"/proc/{pid}/net/{table}")]
     wanted = _sockets(files, pid) if rows else set()
     return sorted({(_address(address), int(port, 16)) for address, port, inode in rows if inode in wanted})
 
 
-def _table(files: FileSystem, path: str) -> Iterable[Tuple[str, str, str]]:
+def _table(files: FileSystem, path: str) -> Iterable[tuple[str, str, str]]:
     try:
         lines = files.read_text(path, 8 << 20).splitlines()[1:]
     except FileNotFoundError:
@@ -45,8 +45,8 @@ def _table(files: FileSystem, path: str) -> Iterable[Tuple[str, str, str]]:
             yield address, port, columns[9]
 
 
-def _sockets(files: FileSystem, pid: int) -> Set[str]:
-    inodes: Set[str] = set()
+def _sockets(files: FileSystem, pid: int) -> set[str]:
+    inodes: set[str] = set()
     for name in files.listdir(f"/proc/{pid}/fd"):
         try:
             target = files.readlink(f"/proc/{pid}/fd/{name}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
@@ -26,8 +26,8 @@ class DaemonProcess:
 
     pid: int
     uid: int
-    arguments: Tuple[str, ...]
-    environment: Optional[Mapping[str, str]]
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] | None
     started: float
 
 
@@ -35,14 +35,14 @@ class DaemonProcess:
 class ProcessTable:
     """What one scan saw: daemons by ascending PID, and by container id the (PID, command name) of its processes."""
 
-    daemons: Tuple[DaemonProcess, ...] = ()
-    containers: Mapping[str, List[Tuple[int, str]]] = field(default_factory=dict)
+    daemons: tuple[DaemonProcess, ...] = ()
+    containers: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
 
 
 def scan(files: FileSystem) -> ProcessTable:
     """Read /proc once; processes that end meanwhile are left out, and so is everything where /proc is missing."""
-    containers: Dict[str, List[Tuple[int, str]]] = {}
-    daemons: List[DaemonProcess] = []
+    containers: dict[str, list[tuple[int, str]]] = {}
+    daemons: list[DaemonProcess] = []
     try:
         pids = sorted(int(name) for name in files.listdir("/proc") if name.isdigit())
     except OSError:
@@ -62,18 +62,18 @@ def scan(files: FileSystem) -> ProcessTable:
     return ProcessTable(tuple(daemons), containers)
 
 
-def _read_stat(files: FileSystem, pid: int) -> Tuple[str, List[str]]:
+def _read_stat(files: FileSystem, pid: int) -> tuple[str, list[str]]:
     head, _, tail = files.read_text(f"/proc/{pid}/stat", _PAGE).rpartition(")")
     return head.partition("(")[2], tail.split()
 
 
-def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> List[DaemonProcess]:
+def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonProcess]:
     status = read_status(files, pid)
     # Leftmost is the PID in our namespace; a further one means that the daemon belongs to a nested container host.
     if len(status.get("NSpid", "").split()) > 1:
         return []
     try:
-        environment: Optional[Mapping[str, str]] = dict(
+        environment: Mapping[str, str] | None = dict(
             entry.partition("=")[::2] for entry in files.read_text(f"/proc/{pid}/environ").split("\0") if "=" in entry
         )
     except OSError:
@@ -84,7 +84,7 @@ def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> List[DaemonPr
     return [DaemonProcess(pid, uid, tuple(arguments), environment, started)]
 
 
-def read_status(files: FileSystem, pid: int) -> Dict[str, str]:
+def read_status(files: FileSystem, pid: int) -> dict[str, str]:
     """Return the fields of /proc/PID/status as they are written; OSError when the process is gone or hidden."""
     lines = files.read_text(f"/proc/{pid}/status", _PAGE).splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Sequence
+from typing import Any, Sequence
 
 HIDDEN = "(hidden)"
 _NAME = re.compile(
@@ -54,9 +54,9 @@ def has_credentials(url: str) -> bool:
     return "@" in authority.partition("/")[0]
 
 
-def environment_names(entries: Sequence[str]) -> List[Dict[str, Any]]:
+def environment_names(entries: Sequence[str]) -> list[dict[str, Any]]:
     """Return name and `looks_secret` of each `NAME=value` entry; the value stays here."""
-    found: List[Dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for entry in entries:
         name, _, value = entry.partition("=")
         shown = HIDDEN if _SHAPE.search(name) else name

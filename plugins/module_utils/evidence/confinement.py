@@ -5,38 +5,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, List, Optional
+from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status
 
-#: In the order of their bits.
-CAPABILITIES = (
+#: In the order of their bits, separated by spaces.
+_ALL = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
     " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT"
     " SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP"
     " MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
-).split()
+)
 #: What a container has when nothing is added or dropped.
-DEFAULT_CAPABILITIES = frozenset(
+_DEFAULT = (
     "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL"
-    " AUDIT_WRITE".split()
+    " AUDIT_WRITE"
 )
 #: With each of these a process can leave the container, or change the host's kernel, network, clock or audit trail.
-DANGEROUS_CAPABILITIES = frozenset(
+_DANGEROUS = (
     "AUDIT_CONTROL BPF CHECKPOINT_RESTORE DAC_READ_SEARCH LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE NET_ADMIN PERFMON"
-    " SYSLOG SYS_ADMIN SYS_BOOT SYS_MODULE SYS_PTRACE SYS_RAWIO SYS_TIME".split()
+    " SYSLOG SYS_ADMIN SYS_BOOT SYS_MODULE SYS_PTRACE SYS_RAWIO SYS_TIME"
 )
+CAPABILITIES = tuple(_ALL.split())
+DEFAULT_CAPABILITIES = frozenset(_DEFAULT.split())
+DANGEROUS_CAPABILITIES = frozenset(_DANGEROUS.split())
 _SECCOMP_MODES = {"0": "disabled", "1": "strict", "2": "filter"}
 
 
-def capability_names(names: List[str]) -> List[str]:
+def capability_names(names: list[str]) -> list[str]:
     """Return capability names as they are compared: upper case, without CAP_, sorted."""
     return sorted({name.upper()[4:] if name.upper().startswith("CAP_") else name.upper() for name in names})
 
 
-def claimed_capabilities(container: Document) -> FrozenSet[str]:
+def claimed_capabilities(container: Document) -> frozenset[str]:
     """Return the capabilities that the container's configuration asks for."""
     everything = frozenset(CAPABILITIES)
     if container.boolean("HostConfig", "Privileged"):
@@ -49,7 +52,7 @@ def claimed_capabilities(container: Document) -> FrozenSet[str]:
     return (base - dropped) | (added - {"ALL"})
 
 
-def security_option(container: Document, name: str) -> Optional[str]:
+def security_option(container: Document, name: str) -> str | None:
     """Return the value of the last such option in SecurityOpt (`name`, `name=value` or the old `name:value`)."""
     found = None
     for text in container.strings("HostConfig", "SecurityOpt"):
@@ -61,7 +64,7 @@ def security_option(container: Document, name: str) -> Optional[str]:
     return found
 
 
-def no_new_privileges(container: Document, daemon_default: Optional[bool]) -> bool:
+def no_new_privileges(container: Document, daemon_default: bool | None) -> bool:
     """Tell whether the container's processes can't gain privileges; where it does not say, the daemon's default."""
     told = security_option(container, "no-new-privileges")
     if told is not None:
@@ -71,7 +74,7 @@ def no_new_privileges(container: Document, daemon_default: Optional[bool]) -> bo
     return daemon_default
 
 
-def seccomp_profile(container: Document, daemon_default: Optional[str]) -> str:
+def seccomp_profile(container: Document, daemon_default: str | None) -> str:
     """Return builtin, unconfined or custom; a custom profile's content is not shown."""
     told = security_option(container, "seccomp")
     if told is None:
@@ -97,12 +100,12 @@ def selinux_disabled(container: Document) -> bool:
     return any(option in ("label=disable", "label:disable") for option in options)
 
 
-def kernel_view(files: FileSystem, pid: int) -> Dict[str, Any]:
+def kernel_view(files: FileSystem, pid: int) -> dict[str, Any]:
     """Return what the kernel enforces on the process; OSError when it has ended or is hidden."""
     status = read_status(files, pid)
     bits = int(status["CapBnd"], 16)
     try:
-        label: Optional[str] = files.read_text(f"/proc/{pid}/attr/current", 4096).rstrip("\0\n") or None
+        label: str | None = files.read_text(f"/proc/{pid}/attr/current", 4096).rstrip("\0\n") or None
     except OSError:
         label = None  # a kernel without a security module answers EINVAL
     mapped = files.read_text(f"/proc/{pid}/uid_map", 4096).split()

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
@@ -33,7 +33,7 @@ class _Estate:
     """Image ids by the tags that point to them now."""
     volume_devices: Mapping[str, str]
     """Host paths by the names of the volumes that are bind mounts in disguise."""
-    writers: Mapping[str, List[str]]
+    writers: Mapping[str, list[str]]
     """Ids of the containers that may write, by volume."""
 
 
@@ -41,13 +41,13 @@ class _Estate:
 class _Subject:
     doc: Document
     estate: _Estate
-    kernel: Optional[Dict[str, Any]]
+    kernel: dict[str, Any] | None
     kernel_error: str
 
 
 def collect(
     documents: EngineDocuments, files: FileSystem, processes: ProcessTable, daemon: Mapping[str, Any], socket_path: str
-) -> List[Dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """Return the evidence of each container; `daemon` is the daemon's evidence, for the defaults it gives."""
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     estate = _Estate(
@@ -62,8 +62,8 @@ def collect(
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 
 
-def _tagged(images: List[Dict[str, Any]]) -> Dict[str, str]:
-    found: Dict[str, str] = {}
+def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for raw in images:
         tags, image_id = raw.get("RepoTags"), raw.get("Id")
         for tag in tags if isinstance(tags, list) else ():
@@ -72,18 +72,20 @@ def _tagged(images: List[Dict[str, Any]]) -> Dict[str, str]:
     return found
 
 
-def _volume_devices(volumes: List[Dict[str, Any]]) -> Dict[str, str]:
-    found: Dict[str, str] = {}
+def _volume_devices(volumes: list[dict[str, Any]]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for raw in volumes:
         options = raw.get("Options")
-        device = options.get("device") if isinstance(options, dict) else None
+        if not isinstance(options, dict):
+            continue
+        device = options.get("device")
         if isinstance(device, str) and device.startswith("/") and "bind" in str(options.get("o", "")):
             found[str(raw.get("Name"))] = device
     return found
 
 
-def _writers(inspected: List[Document]) -> Dict[str, List[str]]:
-    found: Dict[str, List[str]] = {}
+def _writers(inspected: list[Document]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for doc in inspected:
         mounts = doc.raw.get("Mounts")
         for mount in mounts if isinstance(mounts, list) else ():
@@ -113,7 +115,7 @@ def _kernel(name: str) -> Any:
     return read
 
 
-def _deviations(subject: _Subject) -> List[str]:
+def _deviations(subject: _Subject) -> list[str]:
     """Return in which respects the kernel confines the first process less than the configuration claims."""
     if subject.kernel_error:
         raise UnreadableError(subject.kernel_error)
@@ -141,12 +143,12 @@ def _seccomp_profile(subject: _Subject) -> str:
     return confinement.seccomp_profile(subject.doc, subject.estate.daemon["seccomp_profile"])
 
 
-def _dangerous_capabilities(subject: _Subject) -> List[str]:
+def _dangerous_capabilities(subject: _Subject) -> list[str]:
     held = confinement.claimed_capabilities(subject.doc) | set(subject.kernel["capabilities"] if subject.kernel else ())
     return sorted(held & confinement.DANGEROUS_CAPABILITIES)
 
 
-def _host_sources(subject: _Subject) -> List[Document]:
+def _host_sources(subject: _Subject) -> list[Document]:
     """Return the mounts that show a path of the host: binds, and volumes that are binds in disguise."""
     found = []
     for mount in subject.doc.objects("Mounts"):
@@ -157,13 +159,13 @@ def _host_sources(subject: _Subject) -> List[Document]:
     return found
 
 
-def _socket_mounts(subject: _Subject) -> List[str]:
+def _socket_mounts(subject: _Subject) -> list[str]:
     paths = {mount.string("Source") for mount in _host_sources(subject)}
     estate = subject.estate
     return sorted(path for path in paths if holds_socket(estate.files, path, estate.socket_path))
 
 
-def _sensitive_mounts(subject: _Subject) -> List[str]:
+def _sensitive_mounts(subject: _Subject) -> list[str]:
     data_root = subject.estate.daemon["data_root"] or "/var/lib/docker"
     mounts = _host_sources(subject)
     files = subject.estate.files
@@ -171,18 +173,18 @@ def _sensitive_mounts(subject: _Subject) -> List[str]:
     return sorted({mount.string("Source") for mount in found})
 
 
-def _shared_mounts(subject: _Subject) -> List[str]:
+def _shared_mounts(subject: _Subject) -> list[str]:
     mounts = (mount for mount in subject.doc.objects("Mounts") if mount.has("Propagation"))
     return sorted(m.string("Destination") for m in mounts if m.string("Propagation") in ("shared", "rshared"))
 
 
-def _shared_volumes(subject: _Subject) -> List[str]:
+def _shared_volumes(subject: _Subject) -> list[str]:
     own = subject.doc.string("Id")
     names = {m.string("Name") for m in subject.doc.objects("Mounts") if m.string("Type") == "volume"}
     return sorted(name for name in names if set(subject.estate.writers.get(name, ())) - {own})
 
 
-def _published_ports(subject: _Subject) -> List[Dict[str, Any]]:
+def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
     doc = subject.doc
     running = doc.boolean("State", "Running")
     place = ("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")
@@ -209,12 +211,12 @@ def _cpu_limited(subject: _Subject) -> bool:
     return shares not in _DEFAULT_CPU_SHARES or any(limit > 0 for limit in limits)
 
 
-def _ulimits(subject: _Subject) -> List[str]:
+def _ulimits(subject: _Subject) -> list[str]:
     limits = subject.doc.objects("HostConfig", "Ulimits")
     return [f"{item.string('Name')}={item.integer('Soft')}:{item.integer('Hard')}" for item in limits]
 
 
-def _devices(subject: _Subject) -> List[str]:
+def _devices(subject: _Subject) -> list[str]:
     devices = [item.string("PathOnHost") for item in subject.doc.objects("HostConfig", "Devices")]
     return sorted(devices + subject.doc.strings("HostConfig", "DeviceCgroupRules"))
 
@@ -231,7 +233,7 @@ def _user_is_root(subject: _Subject) -> bool:
     return user == "root" or user.strip("0") == ""
 
 
-def _image_current(subject: _Subject) -> Optional[bool]:
+def _image_current(subject: _Subject) -> bool | None:
     name = subject.doc.string("Config", "Image")
     tag = name if ":" in name.rpartition("/")[2] else name + ":latest"
     current = subject.estate.image_ids.get(tag)
@@ -251,14 +253,14 @@ def _unmasked(subject: _Subject) -> bool:
     return not all(subject.doc.strings("HostConfig", name) for name in ("MaskedPaths", "ReadonlyPaths"))
 
 
-def _ssh_servers(subject: _Subject) -> List[str]:
+def _ssh_servers(subject: _Subject) -> list[str]:
     if subject.kernel_error:
         raise UnreadableError(subject.kernel_error)
     running = subject.estate.processes.containers.get(subject.doc.string("Id"), ())
     return sorted({name for _pid, name in running if name in _SSH_SERVERS})
 
 
-def _environment(subject: _Subject) -> List[Dict[str, Any]]:
+def _environment(subject: _Subject) -> list[dict[str, Any]]:
     return environment_names(subject.doc.strings("Config", "Env"))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import calendar
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
@@ -34,7 +34,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 @dataclass(frozen=True)
 class _Sources:
     api: Document
-    networks: List[Document]
+    networks: list[Document]
     settings: DaemonSettings
     files: FileSystem
     commands: CommandRunner
@@ -47,7 +47,7 @@ def collect(
     commands: CommandRunner,
     processes: ProcessTable,
     settings: DaemonSettings,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Return the evidence of the daemon; what it was told but the API does not show is read from its process."""
     api = Document({"version": documents.version, "info": documents.info}, "the engine's answer")
     networks = [Document(raw, "a network") for raw in documents.networks]
@@ -71,11 +71,11 @@ def _seccomp_profile(sources: _Sources) -> str:
     return "unconfined"
 
 
-def _icc(sources: _Sources) -> Optional[bool]:
+def _icc(sources: _Sources) -> bool | None:
     return next((allows_icc(network) for network in sources.networks if is_default_bridge(network)), None)
 
 
-def _insecure_registries(sources: _Sources) -> List[str]:
+def _insecure_registries(sources: _Sources) -> list[str]:
     ranges = sources.api.strings("info", "RegistryConfig", "InsecureRegistryCIDRs")
     indexes = sources.api.mapping("info", "RegistryConfig", "IndexConfigs")
     if not all(isinstance(index, dict) and isinstance(index.get("Secure"), bool) for index in indexes.values()):
@@ -84,7 +84,7 @@ def _insecure_registries(sources: _Sources) -> List[str]:
     return sorted(set(ranges) - set(_LOOPBACK)) + sorted(insecure)
 
 
-def _runtimes(sources: _Sources) -> List[str]:
+def _runtimes(sources: _Sources) -> list[str]:
     return sorted(sources.api.mapping("info", "Runtimes"))
 
 
@@ -113,7 +113,7 @@ _API_FIELDS = {
 }
 
 
-def _log_options(sources: _Sources) -> Dict[str, str]:
+def _log_options(sources: _Sources) -> dict[str, str]:
     options = sources.settings.get("log-opts", {})
     return {name: str(options[name]) for name in _LOG_SIZES if name in options}
 
@@ -146,7 +146,7 @@ _SETTINGS = {
 }
 
 
-def _listeners(sources: _Sources) -> List[Dict[str, Any]]:
+def _listeners(sources: _Sources) -> list[dict[str, Any]]:
     process = sources.settings.process
     if process is None:
         raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its ports are unknown")
@@ -161,7 +161,7 @@ def _listeners(sources: _Sources) -> List[Dict[str, Any]]:
     return found
 
 
-def _certificate_days_left(sources: _Sources) -> Optional[int]:
+def _certificate_days_left(sources: _Sources) -> int | None:
     days = [_days_left(sources.commands, path) for key, path in sources.settings.tls_files().items() if key != "tlskey"]
     return min(days, default=None)
 
@@ -176,7 +176,7 @@ def _days_left(commands: CommandRunner, path: str) -> int:
     return int((end - time.time()) // _DAY)
 
 
-def _proxies_with_credentials(sources: _Sources) -> List[str]:
+def _proxies_with_credentials(sources: _Sources) -> list[str]:
     told = {key: sources.settings.get(key, "") for key in ("http-proxy", "https-proxy")}
     shown = {"http-proxy": ("info", "HttpProxy"), "https-proxy": ("info", "HttpsProxy")}
     return sorted(key for key in told if has_credentials(told[key]) or has_credentials(sources.api.string(*shown[key])))
@@ -189,7 +189,7 @@ def _config_newer(sources: _Sources) -> bool:
     return changed is not None and changed > process.started
 
 
-def _contradictions(sources: _Sources) -> List[str]:
+def _contradictions(sources: _Sources) -> list[str]:
     """Return the keys of the configuration file whose value is not what the engine says it does."""
     running: Mapping[str, Any] = {
         "debug": sources.api.boolean("info", "Debug"),

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List
+from typing import Any, Iterator
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
@@ -19,15 +19,15 @@ _BINARIES = ("/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd", 
 class EngineDocuments:
     """What the engine said: each document is read once and shared by the scopes that need it."""
 
-    version: Dict[str, Any]
-    info: Dict[str, Any]
-    containers: List[Dict[str, Any]]
+    version: dict[str, Any]
+    info: dict[str, Any]
+    containers: list[dict[str, Any]]
     """Inspection documents of all containers, stopped ones included."""
-    images: List[Dict[str, Any]]
+    images: list[dict[str, Any]]
     """Entries of `/images/json`."""
-    networks: List[Dict[str, Any]]
+    networks: list[dict[str, Any]]
     """Entries of `/networks`."""
-    volumes: List[Dict[str, Any]]
+    volumes: list[dict[str, Any]]
     """Entries of `/volumes`."""
 
 
@@ -52,7 +52,7 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
     )
 
 
-def _inspect_all(reader: EngineReader) -> Iterator[Dict[str, Any]]:
+def _inspect_all(reader: EngineReader) -> Iterator[dict[str, Any]]:
     for entry in expect_objects(reader.get("/containers/json?all=1"), "/containers/json"):
         container_id = entry.get("Id")
         if not isinstance(container_id, str) or not container_id.isalnum():
@@ -63,14 +63,14 @@ def _inspect_all(reader: EngineReader) -> Iterator[Dict[str, Any]]:
             continue  # removed between the list and now
 
 
-def expect_object(raw: Any, path: str) -> Dict[str, Any]:
+def expect_object(raw: Any, path: str) -> dict[str, Any]:
     """Return `raw` when it is a JSON object; EngineError invalid otherwise."""
     if isinstance(raw, dict):
         return raw
     raise EngineError("invalid", f"The engine's answer to {path} is not an object: is this a Docker Engine?")
 
 
-def expect_objects(raw: Any, path: str) -> List[Dict[str, Any]]:
+def expect_objects(raw: Any, path: str) -> list[dict[str, Any]]:
     """Return `raw` when it is a list of JSON objects (null counts as empty); EngineError invalid otherwise."""
     items = [] if raw is None else raw
     if isinstance(items, list) and all(isinstance(item, dict) for item in items):
@@ -78,7 +78,7 @@ def expect_objects(raw: Any, path: str) -> List[Dict[str, Any]]:
     raise EngineError("invalid", f"The engine's answer to {path} is not a list of objects: is this a Docker Engine?")
 
 
-def _checked_version(raw: Any) -> Dict[str, Any]:
+def _checked_version(raw: Any) -> dict[str, Any]:
     version = expect_object(raw, "/version")
     components = version.get("Components")
     parts = components if isinstance(components, list) else []
@@ -91,7 +91,7 @@ def _checked_version(raw: Any) -> Dict[str, Any]:
     return version
 
 
-def collect(documents: EngineDocuments, socket_path: str) -> Dict[str, Any]:
+def collect(documents: EngineDocuments, socket_path: str) -> dict[str, Any]:
     """Return the evidence of an engine that answers."""
     about = Document({"version": documents.version, "info": documents.info}, "the engine's answer")
     fields = gather(
@@ -112,7 +112,7 @@ def collect(documents: EngineDocuments, socket_path: str) -> Dict[str, Any]:
     return {"status": "ok", "reason": None, "socket": socket_path, **fields}
 
 
-def security_options(about: Document) -> List[str]:
+def security_options(about: Document) -> list[str]:
     """Return the names in `/info`'s SecurityOptions, such as seccomp, apparmor, selinux, userns, rootless."""
     options = (option.split(",")[0] for option in about.strings("info", "SecurityOptions"))
     return sorted(option.partition("=")[2] or option for option in options)
@@ -125,7 +125,7 @@ def _component(about: Document, name: str) -> Any:
     return None
 
 
-def failed(error: EngineError, socket_path: str) -> Dict[str, Any]:
+def failed(error: EngineError, socket_path: str) -> dict[str, Any]:
     """Return the evidence of an engine that can't be examined."""
     return {"status": error.status, "reason": str(error), "socket": socket_path}
 

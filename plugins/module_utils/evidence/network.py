@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -20,7 +20,7 @@ def option(network: Document, name: str, default: str) -> str:
     return value if isinstance(value, str) else default
 
 
-def allows_icc(network: Document) -> Optional[bool]:
+def allows_icc(network: Document) -> bool | None:
     """Tell whether containers on this bridge reach each other; None for other drivers."""
     if network.string("Driver") != "bridge":
         return None
@@ -40,7 +40,7 @@ def bridge_filtered(files: FileSystem) -> bool:
         return False
 
 
-def collect(documents: EngineDocuments, files: FileSystem) -> List[Dict[str, Any]]:
+def collect(documents: EngineDocuments, files: FileSystem) -> list[dict[str, Any]]:
     """Return the evidence of each network but `host` and `none`, which have nothing to judge."""
     members = _members(documents)
     networks = (Document(raw, f"network {raw.get('Name')}") for raw in documents.networks)
@@ -66,13 +66,13 @@ def collect(documents: EngineDocuments, files: FileSystem) -> List[Dict[str, Any
     ]
 
 
-def _gateway_modes(network: Document) -> List[str]:
+def _gateway_modes(network: Document) -> list[str]:
     modes = (option(network, f"{_BRIDGE}gateway_mode_{family}", "nat") for family in ("ipv4", "ipv6"))
     return sorted(set(modes))
 
 
-def _members(documents: EngineDocuments) -> Dict[str, List[str]]:
-    found: Dict[str, List[str]] = {}
+def _members(documents: EngineDocuments) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for raw in documents.containers:
         settings = raw.get("NetworkSettings")
         joined = settings.get("Networks") if isinstance(settings, dict) else None
