@@ -22,6 +22,7 @@ setup: .venv/installed ## the virtual environment .venv, in which the playbooks 
 	touch $@
 
 bed: setup ## the test bed: a Docker engine on this machine, and the images of container hosts
+	@tests/bed/apt-install.sh openssh-client
 	@tests/bed/engine.sh .cache
 	@tests/bed/images.sh .cache/bed
 
