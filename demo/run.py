@@ -1,4 +1,4 @@
-# `make demo`: audits a deliberately insecure Docker host, hardens it, audits again, and shows that its containers ran on.
+# `make demo`: audits an insecure Docker host, hardens it, audits it again, and shows that no container was restarted.
 # `make demo-clean` removes the host and the reports.
 
 from __future__ import annotations
