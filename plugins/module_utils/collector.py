@@ -53,19 +53,16 @@ def _collect_scopes(
     _refuse_to_start(files, commands, processes, socket_path)
     settings = read_settings(files, processes, socket_path)
     documents = engine.read_documents(reader, files)
-    info = documents.info
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
     return {
         "engine": engine.collect(documents, socket_path),
-        "host": host.collect(
-            host.HostSources(files, commands, processes, settings, info, documents.images, documents.containers)
-        ),
+        "host": host.collect(host.HostSources(files, commands, processes, settings, documents)),
         "daemon": daemon_evidence,
-        "files": file.collect(file.FileSources(files, commands, settings, socket_path, info)),
+        "files": file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
         "images": image.collect(reader, documents, files, deep_scan),
         "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
         "networks": network.collect(documents, files),
-        "swarm": swarm.collect(reader, documents, commands),
+        "swarm": swarm.collect(reader, documents, files),
     }
 
 

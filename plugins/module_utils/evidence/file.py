@@ -8,12 +8,13 @@ import os
 import posixpath
 import stat
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator, Mapping, Tuple
+from typing import Any, Callable, Iterable, Iterator, Tuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
@@ -53,13 +54,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class FileSources:
-    """What the evidence of files is read from; `info` is the engine's, None where it can't be examined."""
+    """What the evidence of files is read from."""
 
     files: FileSystem
     commands: CommandRunner
     settings: DaemonSettings
     socket_path: str
-    info: Mapping[str, Any] | None = None
+    documents: EngineDocuments
 
 
 def collect(sources: FileSources) -> list[dict[str, Any]]:
@@ -166,7 +167,7 @@ def _places(sources: FileSources) -> Places:
 
 def _data_root(sources: FileSources) -> str:
     try:
-        return data_root(sources.info)
+        return data_root(sources.documents)
     except UnreadableError:
         return "/var/lib/docker"
 

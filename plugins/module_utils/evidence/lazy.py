@@ -13,7 +13,11 @@ Value = TypeVar("Value")
 
 
 class Lazy(Generic[Value]):
-    """Holds what a reader returns or why it failed; an engine's refusal counts as unreadable."""
+    """Holds what a reader returns or why it failed.
+
+    An answer of the engine that is no use (gone meanwhile, not JSON) counts as unreadable; an engine that stopped
+    answering concerns more than this object, so that error passes.
+    """
 
     def __init__(self, reader: Callable[[], Value]) -> None:
         self._reader = reader
@@ -26,6 +30,8 @@ class Lazy(Generic[Value]):
             try:
                 self._values.append(self._reader())
             except EngineError as error:
+                if error.status != "invalid":
+                    raise
                 self._failure = UnreadableError(str(error).rstrip("."))
             except (UnreadableError, OSError) as error:
                 self._failure = error

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 #: The kernel gives up after as many symbolic links.
@@ -50,11 +50,9 @@ def resolve_parent(files: FileSystem, path: str) -> str:
     return posixpath.join(resolve(files, directory), name)
 
 
-def data_root(info: Mapping[str, Any] | None) -> str:
+def data_root(documents: EngineDocuments) -> str:
     """Return the directory of the engine's data, without the part that user namespaces add."""
-    if info is None:
-        raise UnreadableError("the engine could not be examined")
-    path = Document(info, "the engine's answer to /info").string("DockerRootDir")
+    path = Document(documents.info, "the engine's answer to /info").string("DockerRootDir")
     if not path.startswith("/"):
         raise UnreadableError("the engine's answer to /info names no DockerRootDir")
     directory, name = posixpath.split(path.rstrip("/"))

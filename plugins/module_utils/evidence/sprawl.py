@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 
 NAMES = ("images_total", "images_unused", "images_dangling", "containers_total", "containers_stopped")
 _NO_NAME = "<none>:<none>"
@@ -27,10 +28,9 @@ def used_images(containers: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]
     return used
 
 
-def count(images: Sequence[Mapping[str, Any]] | None, containers: Sequence[Mapping[str, Any]] | None) -> dict[str, int]:
+def count(documents: EngineDocuments) -> dict[str, int]:
     """Return the numbers of NAMES; an image is dangling when it has no tag and no container."""
-    if images is None or containers is None:
-        raise UnreadableError("the engine could not be examined")
+    images, containers = documents.images, documents.containers
     used = used_images(containers)
     unused = [image for image in images if Document(image, "an image").string("Id") not in used]
     states = [Document(item, "the engine's answer about a container").string("State", "Status") for item in containers]

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The host's evidence: where Docker's data lies, who may use the engine, what the kernel protects, what has piled up.
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
+    accounts,
+    audit,
+    exec_audit,
+    kernel,
+    mounts,
+    sprawl,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve, resolve_parent
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
+
+_CLIENTS = ("/usr/bin/docker", "/usr/local/bin/docker")
+#: Packages that bring the engine and its runtimes; their changelogs name the vulnerabilities that were mended.
+_PACKAGES = ("docker.io", "moby-engine", "containerd", "runc")
+_CVE = re.compile(r"CVE-\d{4}-\d{4,}")
+_ENVIRONMENT_FILES = ("/etc/environment", "/etc/profile", "/etc/bash.bashrc")
+_CONTENT_TRUST = re.compile(r"^\s*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class HostSources:
+    """Everything that the host's evidence is read from."""
+
+    files: FileSystem
+    commands: CommandRunner
+    processes: ProcessTable
+    settings: DaemonSettings
+    documents: EngineDocuments
+
+
+def collect(sources: HostSources) -> dict[str, Any]:
+    """Return the host's evidence; whatever can't be read is null and told under `unreadable`."""
+    files, commands, settings = sources.files, sources.commands, sources.settings
+    root = Lazy(lambda: data_root(sources.documents))
+    users = Lazy(lambda: accounts.read_accounts(files))
+    group = Lazy(lambda: settings.get("group", "docker"))
+    members = Lazy(lambda: accounts.group_members(commands, users(), group()))
+    live = Lazy(lambda: audit.live_rules(files, commands))
+    execs = Lazy(lambda: exec_audit.collect(files, commands, live(), client_path(files)))
+    counts = Lazy(lambda: sprawl.count(sources.documents))
+    readers: dict[str, Callable[[FileSystem], Any]] = {
+        "operating_system": operating_system,
+        "data_root": lambda _: root(),
+        "data_root_own_filesystem": lambda _: mounts.has_own_file_system(
+            mounts.read_mounts(files), resolve(files, root())
+        ),
+        "docker_group": lambda _: group(),
+        "docker_group_exists": lambda _: members() is not None,
+        "docker_group_members": lambda _: members() or [],
+        "audit_enabled": lambda _: bool(live().rules) and not live().off,
+        **{f"exec_{name}": _item(execs, name) for name in ("recorded", "total", "privileged", "root", "since")},
+        **{name: _item(counts, name) for name in sprawl.NAMES},
+        "docker_client": docker_client,
+        "daemons": lambda _: len(sources.processes.daemons),
+        "mended_vulnerabilities": lambda _: mended_vulnerabilities(files, commands),
+        "content_trust": content_trust,
+        **kernel.READERS,
+    }
+    return {"id": "host", "name": "host", **gather(files, readers)}
+
+
+def _item(source: Callable[[], Mapping[str, Any]], name: str) -> Callable[[FileSystem], Any]:
+    return lambda _: source()[name]
+
+
+def operating_system(files: FileSystem) -> str:
+    """Return the distribution's name and version. os-release(5)."""
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        try:
+            found = re.search(r'^PRETTY_NAME="?([^"\n]*)', files.read_text(path), re.MULTILINE)
+        except FileNotFoundError:
+            continue
+        if found:
+            return found.group(1)
+    return "unknown"
+
+
+def client_path(files: FileSystem) -> str:
+    """Return where the docker command is, as an audit rule finds it; the usual place where there is none."""
+    return resolve_parent(files, next((path for path in _CLIENTS if _exists(files, path)), _CLIENTS[0]))
+
+
+def docker_client(files: FileSystem) -> str:
+    """Tell whose command `docker` is: docker, podman (the package podman-docker), or absent."""
+    for path in _CLIENTS:
+        if _exists(files, path):
+            if posixpath.basename(resolve(files, path)) == "podman":
+                return "podman"
+            start = files.read_text(path, 4096)
+            return "podman" if start.startswith("#!") and "podman" in start else "docker"
+    return "absent"
+
+
+def _exists(files: FileSystem, path: str) -> bool:
+    try:
+        files.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[str]:
+    """Return the CVE ids in the changelogs of the distribution's packages, sorted.
+
+    Distributions mend without a new upstream version, so a version alone would accuse a host that is patched.
+    """
+    changelogs = [f"/usr/share/doc/{name}/changelog.Debian.gz" for name in _PACKAGES]
+    present = [path for path in changelogs if _exists(files, path)]
+    texts = []
+    if present:
+        texts.append(commands.run(("gzip", "-dc", *present)).stdout)
+    if _exists(files, "/usr/lib/sysimage/rpm") or _exists(files, "/var/lib/rpm"):
+        texts.extend(commands.run(("rpm", "-q", "--changelog", name)).stdout for name in _PACKAGES)
+    return sorted({identifier for text in texts for identifier in _CVE.findall(text)})
+
+
+def content_trust(files: FileSystem) -> bool:
+    """Tell whether logins get DOCKER_CONTENT_TRUST=1 from the host's environment files."""
+    scripts = []
+    if _exists(files, "/etc/profile.d"):
+        scripts = [f"/etc/profile.d/{name}" for name in files.listdir("/etc/profile.d") if name.endswith(".sh")]
+    paths = [path for path in (*_ENVIRONMENT_FILES, *scripts) if _exists(files, path)]
+    return any(_CONTENT_TRUST.search(files.read_text(path)) for path in paths)

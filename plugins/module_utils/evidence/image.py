@@ -1,0 +1,162 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The evidence of local images: one object for each that has a name or a container. How an image was built is read from
+# its history; of environments and build arguments only names leave.
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timezone
+from typing import Any, Callable, Mapping, Sequence
+from urllib.parse import quote
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
+
+#: Two requests are made for each image, used ones first; of what lies beyond only the names are told.
+IMAGE_LIMIT = 500
+_ROOT_USERS = ("", "root", "0")
+#: Dates before Docker's first release are those of a reproducible build, which hides when it was.
+_FIRST_YEAR = 2013
+_SECONDS_PER_DAY = 86400
+
+
+def collect(
+    reader: EngineReader,
+    documents: EngineDocuments,
+    files: FileSystem,
+    deep_scan: bool,
+    now: float | None = None,
+) -> list[dict[str, Any]]:
+    """Return the evidence of each image; `deep_scan` looks for setuid files on disk, `now` is Unix time in seconds."""
+    used = sprawl.used_images(documents.containers)
+    scanner = LayerScanner(files, str(documents.info.get("DockerRootDir") or "/var/lib/docker")) if deep_scan else None
+    listed = [image for image in documents.images if image.get("Id") in used or _tags(image)]
+    listed.sort(key=lambda image: image.get("Id") not in used)
+    moment = time.time() if now is None else now
+    return [
+        _object(reader if index < IMAGE_LIMIT else None, image, used, scanner, moment)
+        for index, image in enumerate(listed)
+    ]
+
+
+def _tags(image: Mapping[str, Any]) -> list[str]:
+    try:
+        return sprawl.names(image)
+    except UnreadableError:
+        return []
+
+
+def _object(
+    reader: EngineReader | None,
+    entry: Mapping[str, Any],
+    used: Mapping[str, Sequence[str]],
+    scanner: LayerScanner | None,
+    now: float,
+) -> dict[str, Any]:
+    identifier = str(entry.get("Id") or "")
+    about = Document(entry, "the engine's answer to /images/json")
+    containers = list(used.get(identifier, []))
+    image = Lazy(lambda: _inspect(reader, identifier))
+    history = Lazy(lambda: image_history.parse(_ask(reader, identifier, "history")))
+
+    def from_image(item: Callable[[Document], Any]) -> Callable[[Document], Any]:
+        return lambda _about: item(image())
+
+    def from_history(item: Callable[[Sequence[image_history.Instruction]], Any]) -> Callable[[Document], Any]:
+        return lambda _about: item(history())
+
+    readers: dict[str, Callable[[Document], Any]] = {
+        "tags": lambda doc: sprawl.names(doc.raw),
+        "digests": _digests,
+        "repositories": lambda doc: sorted({repository(name) for name in (*_digests(doc), *sprawl.names(doc.raw))}),
+        "size_mib": lambda doc: doc.integer("Size") >> 20,
+        "user": from_image(lambda doc: _config(doc, "User", "")),
+        "runs_as_root": from_image(lambda doc: _config(doc, "User", "").partition(":")[0] in _ROOT_USERS),
+        "healthcheck": from_image(lambda doc: _config(doc, "Healthcheck", {}).get("Test") not in (None, [], ["NONE"])),
+        "exposes_ssh": from_image(lambda doc: "22/tcp" in _config(doc, "ExposedPorts", {})),
+        "environment_secrets": from_image(_environment_secrets),
+        "created": from_image(_created),
+        "age_days": from_image(lambda doc: _age_days(doc, now)),
+        "layers": from_image(lambda doc: len(doc.strings("RootFS", "Layers"))),
+        "history_secrets": from_history(image_history.secrets),
+        "additions": from_history(image_history.additions),
+        "lone_updates": from_history(image_history.lone_updates),
+        "unverified_software": from_history(image_history.unverified),
+        "setuid_files": lambda _about: scanner.setuid_files(image().raw) if scanner else [],
+    }
+    fields = gather(about, readers)
+    name = next(iter(fields["tags"] or fields["digests"] or []), identifier)
+    known = {"id": identifier, "name": name, "used": bool(containers), "containers": containers}
+    return {**known, "deep_scanned": scanner is not None, **fields}
+
+
+def _ask(reader: EngineReader | None, identifier: str, what: str) -> Any:
+    if reader is None:
+        raise UnreadableError(f"only {IMAGE_LIMIT} images are examined closely, and this host has more")
+    return reader.get(f"/images/{quote(identifier, safe=':')}/{what}")
+
+
+def _inspect(reader: EngineReader | None, identifier: str) -> Document:
+    raw = _ask(reader, identifier, "json")
+    if not isinstance(raw, dict):
+        raise UnreadableError("the engine's answer about the image is not an object")
+    return Document(raw, "the engine's answer about the image")
+
+
+def _config(image: Document, name: str, empty: Any) -> Any:
+    """Return a member of the image's configuration, of the type of `empty`, which stands for what is left out."""
+    value = image.mapping("Config").get(name)
+    if value is None:
+        return empty
+    if not isinstance(value, type(empty)):
+        raise UnreadableError(f"{image.name}: Config.{name} is not a {type(empty).__name__}")
+    return value
+
+
+def _environment_secrets(image: Document) -> list[str]:
+    entries = _config(image, "Env", [])
+    if not all(isinstance(entry, str) for entry in entries):
+        raise UnreadableError(f"{image.name}: Config.Env holds something else than text")
+    return sorted(item["name"] for item in environment_names(entries) if item["looks_secret"])
+
+
+def _digests(about: Document) -> list[str]:
+    return [digest for digest in about.strings("RepoDigests") if not digest.startswith("<none>")]
+
+
+def repository(reference: str) -> str:
+    """Return the full name of an image's repository: `debian:13` is in `docker.io/library/debian`."""
+    name = reference.partition("@")[0]
+    name = re.sub(r":[^:/]*$", "", name)
+    host, slash, _rest = name.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
+def _moment(image: Document) -> datetime | None:
+    text = image.string("Created")
+    if not text:
+        return None
+    try:
+        moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise UnreadableError(f"{image.name}: Created is not a date") from None
+    return moment if moment.year >= _FIRST_YEAR else None
+
+
+def _created(image: Document) -> str | None:
+    moment = _moment(image)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _age_days(image: Document, now: float) -> int | None:
+    moment = _moment(image)
+    return max(0, int((now - moment.timestamp()) // _SECONDS_PER_DAY)) if moment else None

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What the history of an image tells of how it was built. The builders of Docker (the classic one and BuildKit) write an
+# instruction in different ways. Values never leave: an instruction is named by its keyword and what it declares.
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Iterator, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import holds_secret
+
+_KEYWORDS = (
+    "ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER"
+    "|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR"
+)
+_WITH_VALUES = ("ENV", "ARG", "RUN", "LABEL", "CMD", "ENTRYPOINT")
+_CLASSIC = re.compile(r"/bin/sh -c #\(nop\)\s+")
+_INSTRUCTION = re.compile(rf"({_KEYWORDS})\b\s*(.*)", re.DOTALL)
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?==|$)")
+_FIRST_LAYER = re.compile(r"(?:\s|^)/$")
+_UPDATE = re.compile(
+    r"\b(?:apt-get|apt|aptitude|apk|zypper|pacman|yum|dnf|microdnf|tdnf)\b(?:\s+-\S+)*\s+"
+    r"(?:update|refresh|ref|makecache|check-update|-Sy)\b"
+)
+_INSTALL = re.compile(r"\b(?:install|add|upgrade|dist-upgrade|full-upgrade|in|groupinstall)\b|\s-S\w*\s+\w")
+_SECRET_FILE = re.compile(
+    r"(?:^|[\s/\"'])(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.env|\.netrc|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd"
+    r"|[^\s/\"']+\.(?:key|p12|pfx|kdbx|jks))(?=[\s\"']|$)"
+)
+_UNVERIFIED = {
+    "packages without a valid signature": re.compile(
+        r"--allow-unauthenticated|--force-yes|AllowUnauthenticated|AllowInsecureRepositories|\btrusted=yes\b"
+        r"|--no-?gpg-?checks?\b|\bgpgcheck=0|--allow-untrusted\b"
+    ),
+    "download without a valid certificate": re.compile(
+        r"--trusted-host\b|\bstrict-ssl[= ]false|--no-check-certificate\b|\bcurl\b[^|;&]*\s(?:-\w*k\w*|--insecure)\b"
+    ),
+    "download run by a shell": re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:ba|da|z|k)?sh\b"),
+}
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One step of a build, oldest first in a list of them."""
+
+    keyword: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        """The keyword, and for ENV and ARG the name that is declared."""
+        found = _NAME.match(self.text) if self.keyword in {"ENV", "ARG"} else None
+        return f"{self.keyword} {found.group(1)}" if found else self.keyword
+
+
+def parse(raw: Any) -> list[Instruction]:
+    """Return the instructions in the answer to `/images/ID/history`; UnreadableError when it is something else."""
+    entries = Document({"history": raw}, "the engine's answer to /images/ID/history").objects("history")
+    return [_instruction(entry.string("CreatedBy")) for entry in reversed(entries)]
+
+
+def _instruction(created_by: str) -> Instruction:
+    text = created_by[: -len("# buildkit")].rstrip() if created_by.endswith("# buildkit") else created_by.strip()
+    found = _INSTRUCTION.fullmatch(_CLASSIC.sub("", text, count=1))
+    return Instruction(found.group(1), found.group(2)) if found else Instruction("RUN", text)
+
+
+def additions(instructions: Sequence[Instruction]) -> int:
+    """Count ADD instructions, without the one that unpacks the root file system of a base image."""
+    count = 0
+    started = False
+    for instruction in instructions:
+        if instruction.keyword == "ADD":
+            count += started or not _FIRST_LAYER.search(instruction.text)
+        started = started or instruction.keyword in {"ADD", "COPY", "RUN"}
+    return count
+
+
+def lone_updates(instructions: Sequence[Instruction]) -> int:
+    """Count RUN instructions that refresh package lists and install nothing: a cached layer then keeps old lists."""
+    texts = (instruction.text for instruction in instructions if instruction.keyword == "RUN")
+    return sum(bool(_UPDATE.search(text)) and not _INSTALL.search(_UPDATE.sub(" ", text)) for text in texts)
+
+
+def secrets(instructions: Sequence[Instruction]) -> list[str]:
+    """Return the labels of instructions that hold a secret or copy a file that usually is one."""
+    return sorted(set(_secrets(instructions)))
+
+
+def _secrets(instructions: Sequence[Instruction]) -> Iterator[str]:
+    for instruction in instructions:
+        if instruction.keyword in {"ENV", "ARG", "RUN", "LABEL", "CMD", "ENTRYPOINT"} and holds_secret(
+            instruction.text
+        ):
+            yield instruction.label
+        elif instruction.keyword in {"ADD", "COPY"} and _SECRET_FILE.search(instruction.text):
+            yield f"{instruction.keyword} of a key or credentials file"
+
+
+def unverified(instructions: Sequence[Instruction]) -> list[str]:
+    """Return the ways in which the build installed software that nobody vouched for."""
+    texts = [instruction.text for instruction in instructions if instruction.keyword == "RUN"]
+    return [name for name, pattern in _UNVERIFIED.items() if any(pattern.search(text) for text in texts)]
