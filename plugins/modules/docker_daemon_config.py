@@ -30,7 +30,7 @@ options:
   defaults:
     description:
       - A profile's settings. They override the file, and O(config) overrides them.
-      - Those that this engine or host can't have are left out and listed in RV(skipped).
+      - Those that this engine or host can't have are left out and listed in RV(skipped_keys).
     type: dict
     default: {}
   path:
@@ -102,7 +102,7 @@ changed_keys:
   elements: str
   returned: success
   sample: [icc, log-opts]
-skipped:
+skipped_keys:
   description: Keys of O(defaults) that were left out.
   type: list
   elements: dict
@@ -222,7 +222,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "changed": changed,
         "action": plan.action,
         "changed_keys": list(plan.changed),
-        "skipped": [{"key": key, "reason": reason} for key, reason in plan.skipped],
+        "skipped_keys": [{"key": key, "reason": reason} for key, reason in plan.skipped],
         "unknown_keys": list(plan.unknown),
         "engine_version": state.version,
         "diff": {

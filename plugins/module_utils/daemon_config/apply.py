@@ -31,7 +31,7 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
     """Raise InputError when the plan does to this host what the user has not agreed to."""
     if plan.action == "data_move" and not consent.data_move:
         raise InputError(
-            f"Changing {', '.join(plan.changed)} makes the engine look elsewhere for its images, containers and volumes:"
+            f"Changing {', '.join(plan.changed)} makes the engine look elsewhere for images, containers and volumes:"
             " the present ones will not be seen. Set allow_data_move: true to do it; nothing was changed."
         )
     stops = plan.action == "data_move" or (plan.action == "restart" and not plan.document.get("live-restore"))
@@ -58,7 +58,7 @@ class Transaction:
         """Raise InputError when this host gives no way to make the plan effective."""
         if self.plan.action in ("restart", "data_move") and self.state.running and not self.host.can_restart:
             raise InputError(
-                f"Changing {', '.join(self.plan.changed)} takes a restart of dockerd, but systemd does not manage it here."
+                f"Changing {', '.join(self.plan.changed)} takes a restart of dockerd, which systemd does not manage."
                 " Stop dockerd, run again and start it; nothing was changed."
             )
 

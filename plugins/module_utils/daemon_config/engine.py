@@ -51,10 +51,11 @@ class EngineHost:
         self._commands = commands
         self._connect = connect
         self._send_signal = send_signal
-        self.systemd = self._exists("/run/systemd/system")
+        self.systemd = self.exists("/run/systemd/system")
         self.unit = self._read_unit()
 
-    def _exists(self, path: str) -> bool:
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything at `path`."""
         try:
             self._files.stat(path)
         except OSError:

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What roles ask of a host before they decide anything; nothing here changes it, not even a cache.
+# Sources: os-release(5), sd_booted(3), apt-cache(8).
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+
+#: Debian's versions carry an epoch before the engine's own.
+_CANDIDATE = re.compile(r"^\s*Candidate: (?:\d+:)?(\d\S*)", re.MULTILINE)
+
+
+def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, package: str) -> dict[str, Any]:
+    """Return the state of the host; `package` is the one whose candidate version is looked up where no engine is."""
+    version = host.version()
+    release = _os_release(files)
+    return {
+        "docker_present": version is not None,
+        "version": version,
+        "candidate_version": version or _candidate(commands, package),
+        "systemd_booted": host.systemd,
+        "unit_present": host.can_restart,
+        "socket_present": host.exists(DEFAULT_SOCKET),
+        "distribution": release.get("ID", ""),
+        "distribution_version": release.get("VERSION_ID", ""),
+        "codename": release.get("VERSION_CODENAME", ""),
+        "architecture": commands.run(("dpkg", "--print-architecture")).stdout.strip(),
+    }
+
+
+def _candidate(commands: CommandRunner, package: str) -> str | None:
+    # Without these options apt-cache writes its own cache.
+    uncached = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+    match = _CANDIDATE.search(commands.run(("apt-cache", *uncached, "policy", package)).stdout)
+    return match.group(1) if match else None
+
+
+def _os_release(files: FileSystem) -> dict[str, str]:
+    try:
+        lines = files.read_text("/etc/os-release").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name: " ".join(shlex.split(value)) for name, _, value in pairs}
