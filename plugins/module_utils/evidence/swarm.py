@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The evidence of the swarm that this node is in. Most of it only a manager can tell; a worker has null there.
+# The evidence of the swarm that this node is in. Most of it only a manager can tell.
 # Sources: the Engine API (/info, /swarm, /nodes, /services, /secrets), and the state file of dockerd's cluster package,
 # which alone has the listening and the data path address.
 
@@ -35,6 +35,9 @@ def collect(reader: EngineReader, documents: EngineDocuments, files: FileSystem)
     def on_manager(item: Callable[[], Value]) -> Callable[[Document], Value | None]:
         return lambda _info: item() if manager() else None
 
+    def listed(item: Callable[[], list[str]]) -> Callable[[Document], list[str]]:
+        return lambda _info: sorted(item()) if manager() else []
+
     def from_state(name: str) -> Callable[[Document], str | None]:
         return lambda _info: state().string(name) if _is_active(info) else None
 
@@ -46,17 +49,17 @@ def collect(reader: EngineReader, documents: EngineDocuments, files: FileSystem)
             "manager": lambda _info: manager(),
             "managers": on_manager(lambda: len(managers())),
             "managers_odd": on_manager(lambda: len(managers()) % 2 == 1),
-            "managers_unreachable": on_manager(lambda: sorted(_host(n) for n in managers() if not _is_reachable(n))),
+            "managers_unreachable": listed(lambda: [_host(node) for node in managers() if not _is_reachable(node)]),
             "listen_address": from_state("ListenAddr"),
             "advertise_address": from_state("AdvertiseAddr"),
             "data_path_address": from_state("DataPathAddr"),
-            "overlay_networks": on_manager(lambda: sorted(str(network.get("Name")) for network in overlays)),
-            "overlay_networks_unencrypted": on_manager(
-                lambda: sorted(str(network.get("Name")) for network in overlays if not _is_encrypted(network))
+            "overlay_networks": listed(lambda: [str(network.get("Name")) for network in overlays]),
+            "overlay_networks_unencrypted": listed(
+                lambda: [str(network.get("Name")) for network in overlays if not _is_encrypted(network)]
             ),
             "services": on_manager(lambda: len(services())),
             "secrets": on_manager(lambda: len(_answer(reader, "/secrets").objects("answer"))),
-            "plain_secrets": on_manager(lambda: sorted(name for service in services() for name in _plain(service))),
+            "plain_secrets": listed(lambda: [name for service in services() for name in _plain(service)]),
             "autolock": on_manager(lambda: cluster().boolean("answer", "Spec", "EncryptionConfig", "AutoLockManagers")),
             "node_certificate_days": on_manager(
                 lambda: cluster().integer("answer", "Spec", "CAConfig", "NodeCertExpiry") // _NANOSECONDS_PER_DAY
