@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_compliance_info
+short_description: Audits a Docker host
+version_added: 0.1.0
+author: Breakwater maintainers (@breakwater)
+description:
+  - Collects what is true of a Docker host, its daemon, files, images, containers and networks, without changing anything
+    and without running anything in a container. It GETs documents from the engine's socket, and reads C(/proc) and files.
+  - Values of environment variables, labels and command lines stay on the host; only names, and whether a value looks
+    like a secret, leave it.
+  - The engine's own TCP ports are asked once for C(/_ping) without a certificate, to see whether they want one. dockerd
+    logs the refusal.
+options:
+  docker_host:
+    description: Address of the engine's socket. For a rootless engine this is V(unix:///run/user/UID/docker.sock).
+    type: str
+    default: unix:///var/run/docker.sock
+  timeout:
+    description: Seconds to wait for each document of the engine.
+    type: int
+    default: 30
+  deep_scan:
+    description: Looks for programs with setuid or setgid bits in the layers of the images, which takes long.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+    description: Does the same with and without check mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
+notes:
+  - Needs nothing but Python's standard library on the host.
+  - Runs as any user that may use the socket; what this user can't read is named under C(unreadable) of its object.
+"""
+
+EXAMPLES = r"""
+- name: Audit the host
+  breakwater.docker.docker_compliance_info:
+  become: true
+
+- name: Audit a user's rootless engine
+  breakwater.docker.docker_compliance_info:
+    docker_host: unix:///run/user/1000/docker.sock
+  become: true
+  become_user: deploy
+"""
+
+RETURN = r"""
+evidence:
+  description:
+    - The evidence document, schema 1. Where the engine can't be examined only C(engine) says something.
+    - Each object has C(unreadable), reasons by the names of fields that could not be read and are null.
+  type: dict
+  returned: success
+  contains:
+    schema:
+      description: Version of the document's schema.
+      type: int
+    collected_at:
+      description: When the evidence was collected, in UTC.
+      type: str
+    engine:
+      description: Whether the engine can be examined (C(status), C(reason)), and what it is.
+      type: dict
+    host:
+      description: The host.
+      type: dict
+    daemon:
+      description: The daemon's effective settings.
+      type: dict
+    files:
+      description: Files that belong to Docker.
+      type: list
+      elements: dict
+    images:
+      description: The images that are tagged or in use.
+      type: list
+      elements: dict
+    containers:
+      description: All containers, stopped ones included.
+      type: list
+      elements: dict
+    networks:
+      description: All networks but C(host) and C(none).
+      type: list
+      elements: dict
+    swarm:
+      description: The swarm that the engine is part of.
+      type: dict
+  sample: {schema: 1, collected_at: "2026-11-24T23:00:00Z", engine: {status: absent, reason: There is no socket.}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.breakwater.docker.plugins.module_utils.collector import collect
+from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import COLLECTOR_OPTIONS
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi, socket_path_of
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=COLLECTOR_OPTIONS, supports_check_mode=True)
+    params = module.params
+    try:
+        socket_path = socket_path_of(params["docker_host"])
+        with EngineApi(socket_path, params["timeout"]) as reader:
+            evidence = collect(reader, LocalFileSystem(), SubprocessRunner(), socket_path, params["deep_scan"])
+    except BreakwaterError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, evidence=evidence)
+
+
+if __name__ == "__main__":
+    main()
