@@ -56,7 +56,7 @@ def _collect_scopes(
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
     return {
         "engine": engine.collect(documents, socket_path),
-        "host": host.collect(host.HostSources(files, commands, processes, settings, documents)),
+        "host": host.collect(host.HostSources(files, commands, settings, documents)),
         "daemon": daemon_evidence,
         "files": file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
         "images": image.collect(reader, documents, files, deep_scan),

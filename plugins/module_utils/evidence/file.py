@@ -116,6 +116,7 @@ class _Examiner:
             "owner": of_status(lambda known: self.accounts.user(known.st_uid)),
             "group": of_status(lambda known: self.accounts.group(known.st_gid)),
             "mode": of_status(lambda known: stat.S_IMODE(known.st_mode)),
+            "mode_octal": of_status(lambda known: f"{stat.S_IMODE(known.st_mode):04o}"),
             "audit_live": recorded(self.live),
             "audit_persistent": recorded(self.persistent),
         }
@@ -124,7 +125,8 @@ class _Examiner:
 
 def _undetermined(purpose: str, reason: str) -> dict[str, Any]:
     """Return a file of which not even the path is known."""
-    fields = ("path", "exists", "kind", "uid", "gid", "owner", "group", "mode", "audit_live", "audit_persistent")
+    status = ("exists", "kind", "uid", "gid", "owner", "group", "mode", "mode_octal")
+    fields = ("path", *status, "audit_live", "audit_persistent")
     unknown = {**dict.fromkeys(fields), "unreadable": dict.fromkeys(fields, reason)}
     return {"id": purpose, "name": purpose, "purpose": purpose, **unknown}
 

@@ -23,7 +23,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve, resolve_parent
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 
 _CLIENTS = ("/usr/bin/docker", "/usr/local/bin/docker")
 #: Packages that bring the engine and its runtimes; their changelogs name the vulnerabilities that were mended.
@@ -39,7 +38,6 @@ class HostSources:
 
     files: FileSystem
     commands: CommandRunner
-    processes: ProcessTable
     settings: DaemonSettings
     documents: EngineDocuments
 
@@ -67,7 +65,6 @@ def collect(sources: HostSources) -> dict[str, Any]:
         **{f"exec_{name}": _item(execs, name) for name in ("recorded", "total", "privileged", "root", "since")},
         **{name: _item(counts, name) for name in sprawl.NAMES},
         "docker_client": docker_client,
-        "daemons": lambda _: len(sources.processes.daemons),
         "mended_vulnerabilities": lambda _: mended_vulnerabilities(files, commands),
         "content_trust": content_trust,
         **kernel.READERS,
