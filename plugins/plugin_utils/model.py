@@ -157,6 +157,9 @@ class HostReport:
     findings: tuple[Finding, ...]
     #: waivers that name this host and cover no failure of it
     unused_waivers: tuple[Waiver, ...] = ()
+    #: the run that assessed the host and when (UTC, ISO 8601): how a later run knows a file that is not its own
+    run: str = ""
+    assessed_at: str = ""
 
     @classmethod
     def of(

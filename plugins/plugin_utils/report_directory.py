@@ -4,12 +4,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import IO, Iterator
 from urllib.parse import quote
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 
 
 def host_file(directory: Path, host: str, kind: str = "hosts") -> Path:
@@ -17,17 +23,20 @@ def host_file(directory: Path, host: str, kind: str = "hosts") -> Path:
     return directory / kind / f"{quote(host, safe='')}.json"
 
 
-def write_atomically(path: Path, text: str) -> None:
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[str]]:
     """Write a file readable by its owner and group only, whole or not at all; InputError where that can't be done.
 
-    Reports tell an attacker where to look, hence modes 0750 and 0640.
+    Reports tell an attacker where to look, hence modes 0750 and 0640. A name that no encoding can hold is written
+    with question marks rather than losing the report.
     """
     try:
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        for directory in (path.parent.parent, path.parent):
+            directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".report.", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
+                yield stream
             os.chmod(temporary, 0o640)
             os.replace(temporary, path)
         except BaseException:
@@ -35,3 +44,21 @@ def write_atomically(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}; choose another report directory.") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file; see `atomic_file`."""
+    with atomic_file(path) as stream:
+        stream.write(text)
+
+
+def write_host(directory: Path, report: HostReport, run: str) -> None:
+    """Write a host's report, stamped with the run that made it and the time; see `atomic_file`."""
+    stamped = replace(report, run=run, assessed_at=utc_now())
+    # `vars` instead of `asdict`, which copies every finding deeply and takes most of the time of a large fleet.
+    write_atomically(host_file(directory, report.host), json.dumps(vars(stamped), default=vars, separators=(",", ":")))
+
+
+def utc_now() -> str:
+    """Return the time in UTC as ISO 8601, to the second."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

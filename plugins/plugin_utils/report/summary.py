@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The few lines that a run ends with in the terminal.
+
+from __future__ import annotations
+
+from typing import Iterator
+
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import ControlRow, Fleet, HostRow
+
+_HOSTS = 20
+_WORST = 8
+_NAME_WIDTH = 40
+
+
+def lines(fleet: Fleet) -> list[str]:
+    """Return the summary: a line for each host, worst first, the worst findings, and what was not assessed."""
+    text = [
+        f"Docker compliance: {_score(fleet.score)}, {_count(len(fleet.hosts), 'host')}, "
+        f"{len(fleet.not_assessed)} not assessed",
+        *_hosts([host for host in fleet.hosts if host.assessed]),
+        *_worst(fleet.failing_controls),
+        *_missing(fleet.not_assessed),
+        *_changes(fleet),
+    ]
+    return [_printable(line) for line in text]
+
+
+def _hosts(hosts: list[HostRow]) -> Iterator[str]:
+    width = min(max((len(host.name) for host in hosts), default=0), _NAME_WIDTH)
+    for host in hosts[:_HOSTS]:
+        counts = [f"{host.failures[severity]} {severity}" for severity in SEVERITIES if host.failures[severity]]
+        counts += [
+            f"{host.summary[status]} {status}" for status in ("error", "waived", "manual") if host.summary[status]
+        ]
+        yield f"  {_short(host.name):<{width}}  {_score(host.score)}  {', '.join(counts) or 'nothing failing'}"
+    if len(hosts) > _HOSTS:
+        yield f"  and {_count(len(hosts) - _HOSTS, 'more host')} with a score as good or better"
+
+
+def _worst(controls: list[ControlRow]) -> Iterator[str]:
+    if controls:
+        yield "  Worst findings:"
+    for control in controls[:_WORST]:
+        yield f"    {control.severity:<8}  {control.title} ({control.id}) on {_count(control.failing, 'host')}"
+    if len(controls) > _WORST:
+        yield f"    and {_count(len(controls) - _WORST, 'more failing control')}"
+
+
+def _missing(hosts: list[HostRow]) -> Iterator[str]:
+    if hosts:
+        yield "  Not assessed:"
+    for host in hosts[:_HOSTS]:
+        yield f"    {_short(host.name)}: {host.reason}"
+    if len(hosts) > _HOSTS:
+        yield f"    and {_count(len(hosts) - _HOSTS, 'more host')}"
+
+
+def _changes(fleet: Fleet) -> Iterator[str]:
+    if fleet.drift:
+        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in fleet.drift.summary.items())
+        yield f"  Since {fleet.drift.previous}: {told}"
+
+
+def _score(score: int | None) -> str:
+    return "score   -" if score is None else f"score {score:>3}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else name[: _NAME_WIDTH - 1] + "…"
+
+
+def _printable(line: str) -> str:
+    """Replace control characters: a hostile name must not drive the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
