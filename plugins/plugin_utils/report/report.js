@@ -26,7 +26,7 @@
         const control = known.get("c" + item.dataset.c);
         const isNew = "new" in item.dataset;
         control.isNew = control.isNew || isNew;
-        return { element: item, text: text(item) + " " + control.element.querySelector(".id").textContent, control, isNew, status: item.className };
+        return { element: item, text: text(item) + " " + text(control.element.querySelector(".title")), control, isNew, status: item.className };
       }),
     }));
     return { controls: [...known.values()], hosts: rows };
