@@ -17,8 +17,13 @@ from ansible_collections.breakwater.docker.plugins.module_utils.compliance_optio
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, rules, waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
-from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import host_file, write_atomically
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
+    host_file,
+    write_atomically,
+    write_host,
+)
 
 # Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
 catalogue_loader.builtin()
@@ -75,7 +80,6 @@ class ActionModule(ActionBase):
         return collected["evidence"]
 
     def _answer(self, report: HostReport, evidence: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-        content = report.to_dict()
         answer = {
             "changed": False,
             "assessed": report.assessed,
@@ -84,15 +88,15 @@ class ActionModule(ActionBase):
             "summary": report.summary,
             "score": report.score,
             "failures": report.failures,
-            "unused_waivers": content["unused_waivers"],
+            "unused_waivers": [vars(waiver) for waiver in report.unused_waivers],
         }
         if options["report_dir"]:
             directory = Path(options["report_dir"]).expanduser()
-            write_atomically(host_file(directory, report.host), json.dumps(content))
+            write_host(directory, report, run_id())
             if options["keep_evidence"]:
                 write_atomically(host_file(directory, report.host, "evidence"), json.dumps(evidence))
             return answer
-        answer["findings"] = content["findings"]
+        answer["findings"] = report.to_dict()["findings"]
         return {**answer, "evidence": evidence} if options["keep_evidence"] else answer
 
 
