@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -21,16 +22,18 @@ class GroupPlan:
     after: tuple[str, ...]
 
 
-def make_plan(name: str, members: Sequence[str], exclusive: bool, files: FileSystem) -> GroupPlan:
+def make_plan(
+    name: str, members: Sequence[str], exclusive: bool, files: FileSystem, commands: CommandRunner
+) -> GroupPlan:
     """Compare the group with the wanted `members`, who are all of it when `exclusive`; InputError for unknown users.
 
     OSError when the host's accounts can't be read. Users who have the group as their primary one are not its members.
     """
-    known = {entry[0] for entry in _entries(files, "/etc/passwd")}
-    strangers = sorted(set(members) - known)
+    strangers = sorted(member for member in set(members) if commands.run(("getent", "passwd", member)).rc != 0)
     if strangers:
         raise InputError(f"{name} can't have {', '.join(strangers)}: create the user or correct the list.")
-    entries = [entry for entry in _entries(files, "/etc/group") if entry[0] == name]
+    lines = files.read_text("/etc/group").splitlines()
+    entries = [line.split(":") for line in lines if re.match(f"{re.escape(name)}:[^:]*:[^:]*:", line)]
     before = {member for entry in entries for member in entry[3].split(",") if member}
     after = set(members) if exclusive else before | set(members)
     return GroupPlan(name, bool(entries), tuple(sorted(before)), tuple(sorted(after)))
@@ -43,8 +46,3 @@ def apply(plan: GroupPlan, commands: CommandRunner) -> None:
     result = commands.run(("gpasswd", "--members", ",".join(plan.after), plan.name))
     if result.rc != 0:
         raise BreakwaterError(f"gpasswd did not change {plan.name}: {result.stderr.strip()}")
-
-
-def _entries(files: FileSystem, path: str) -> list[list[str]]:
-    entries = [line.split(":") for line in files.read_text(path).splitlines()]
-    return [entry for entry in entries if len(entry) >= 4]

@@ -29,7 +29,7 @@ def missing(names: Sequence[str], commands: CommandRunner) -> list[str]:
 
 
 def install(names: Sequence[str], commands: CommandRunner) -> None:
-    """Install packages without those that they merely recommend, from fresh lists; BreakwaterError with apt's reason."""
+    """Install packages without those that they merely recommend, from fresh lists; BreakwaterError says why not."""
     _checked(commands.run((*_APT, "update"), timeout=_TIMEOUT))
     _checked(commands.run((*_APT, "--no-install-recommends", "install", *names), timeout=_TIMEOUT))
 

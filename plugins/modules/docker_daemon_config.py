@@ -121,6 +121,14 @@ unknown_keys:
   elements: str
   returned: success
   sample: []
+pending_keys:
+  description:
+    - Keys of the default network that dockerd does not apply while a container runs, even when it is restarted. They
+      take effect when it starts without one, and a later run restarts it as soon as none runs.
+  type: list
+  elements: str
+  returned: success
+  sample: [icc]
 engine_version:
   description: The version that the keys were checked against; null when it is not known.
   type: str
@@ -165,20 +173,23 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Loc
 DROP_IN = "/etc/systemd/system/docker.service.d/zz-breakwater-hosts.conf"
 
 
-def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document, Document, bool]:
-    """Return what the file says, what the engine runs by, and whether the file is invalid and may be replaced."""
-    invalid = False
+def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document, Document | None, bool]:
+    """Return what the file says, what the engine runs by (None: unknown), and whether the file is to be given up."""
+    unfinished = file.unfinished()
     try:
         current = parse(file.read() or "", file.path)
+        invalid = False
     except InputError as error:
         if not module.params["replace_invalid"]:
             hint = "Correct it, or set replace_invalid: true to keep it aside and write a new one; nothing was changed."
             raise InputError(f"{error} {hint}") from None
         current, invalid = {}, True
-    unfinished = file.unfinished()
-    with contextlib.suppress(InputError):  # the file before a killed run need not have been valid
-        return current, current if unfinished is None else parse(unfinished, file.path), invalid
-    return current, {}, invalid
+    if unfinished is None:
+        return current, None if invalid else current, invalid
+    try:
+        return current, parse(unfinished, file.path), invalid
+    except InputError:
+        return current, None, True
 
 
 def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) -> None:
@@ -191,6 +202,9 @@ def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) 
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(render(document))
         host.validate(candidate, version, document)
+    except InputError as error:
+        hint = f" Set {' and '.join(plan.unknown)} to null to remove what the file has of it." if plan.unknown else ""
+        raise InputError(f"{error}{hint}") from None
     finally:
         os.unlink(candidate)
 
@@ -205,11 +219,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         raise InputError(f"dockerd reads {in_use}, not {params['path']}: set path to it. Nothing was changed.")
     current, running, invalid = read_documents(module, file)
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
-    module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
-    state = host.state(local_socket(running) or DEFAULT_SOCKET, params["candidate_version"])
+    module.no_log_values = secrets([current, running or {}, params["config"], params["defaults"]])
+    state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     plan = make_plan(current, running, params["defaults"], params["config"], state)
     check_consent(plan, state, Consent(params["allow_data_move"], params["allow_interruption"]))
-    transaction = Transaction(host, file, ConfigFile(DROP_IN), running, state, plan, params["timeout"])
+    transaction = Transaction(host, file, ConfigFile(DROP_IN), running or {}, state, plan, params["timeout"])
     transaction.check()
     validate(module, host, plan, state.version)
     changed = plan.action != "none" or invalid or current != plan.document
@@ -218,17 +232,23 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         file.commit(".breakwater-invalid" if invalid else ".breakwater-previous")
     for warning in plan.warnings:
         module.warn(warning)
+    if plan.pending:
+        module.warn(
+            f"{', '.join(plan.pending)}: dockerd leaves its default network alone while a container runs."
+            " Stop the containers and run again, or wait for the next reboot."
+        )
     return {
         "changed": changed,
         "action": plan.action,
         "changed_keys": list(plan.changed),
         "skipped_keys": [{"key": key, "reason": reason} for key, reason in plan.skipped],
         "unknown_keys": list(plan.unknown),
+        "pending_keys": list(plan.pending),
         "engine_version": state.version,
         "diff": {
             "before_header": file.path,
             "after_header": f"{file.path} ({plan.action})",
-            "before": render(running),
+            "before": render(running or {}),
             "after": render(plan.document),
         },
     }

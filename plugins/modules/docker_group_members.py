@@ -75,11 +75,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    commands = SubprocessRunner()
     try:
-        plan = make_plan(params["name"], params["members"], params["exclusive"], LocalFileSystem())
+        plan = make_plan(params["name"], params["members"], params["exclusive"], LocalFileSystem(), commands)
         changed = plan.before != plan.after
         if changed and not module.check_mode:
-            apply(plan, SubprocessRunner())
+            apply(plan, commands)
     except (BreakwaterError, OSError) as error:
         module.fail_json(msg=str(error))
     before, after = ("".join(f"{member}\n" for member in members) for members in (plan.before, plan.after))

@@ -105,11 +105,12 @@ class EngineHost:
         return EngineState(
             running=True,
             version=version,
-            containers=info.get("ContainersRunning") or 0,
+            containers=(info.get("ContainersRunning") or 0) + (info.get("ContainersPaused") or 0),
             live_restore=bool(info.get("LiveRestoreEnabled")),
             swarm_active=swarm.get("LocalNodeState") not in (None, "", "inactive"),
             storage_driver=info.get("Driver"),
             data_root=info.get("DockerRootDir"),
+            network=(self._get(socket, "/networks/bridge") or {}).get("Options") or {},
         )
 
     def answers(self, socket: str) -> bool:
@@ -117,12 +118,15 @@ class EngineHost:
         return self._info(socket) is not None
 
     def _info(self, socket: str) -> dict[str, Any] | None:
+        return self._get(socket, "/info")
+
+    def _get(self, socket: str, path: str) -> dict[str, Any] | None:
         try:
             with self._connect(socket) as api:
-                info = api.get("/info")
+                document = api.get(path)
         except EngineError:
             return None
-        return info if isinstance(info, dict) else None
+        return document if isinstance(document, dict) else None
 
     def validate(self, path: str, version: str | None, document: Document) -> None:
         """Let dockerd itself judge the candidate file at `path` with the unit's options; InputError when it refuses."""
@@ -133,7 +137,7 @@ class EngineHost:
         if judged.rc != 0:
             reason = (judged.stderr or judged.stdout).strip().splitlines() or ["it does not say why"]
             raise InputError(
-                f"dockerd refuses the configuration: {reason[-1].replace(path, 'the new file')}. Nothing was changed."
+                f"dockerd refuses the configuration: {reason[-1].replace(path, 'daemon.json')}. Nothing was changed."
             )
 
     def reload(self) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS, KINDS
@@ -15,11 +15,18 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import lo
 Document = Dict[str, Any]
 #: Log drivers that write to the host's disk and rotate by the same options.
 _ROTATED_DRIVERS = ("json-file", "local")
+#: Keys that dockerd puts into its default network, which it leaves alone while a container runs, restarted or not.
+_NETWORK_OPTIONS = {
+    "icc": "com.docker.network.bridge.enable_icc",
+    "ip": "com.docker.network.bridge.host_binding_ipv4",
+    "ip-masq": "com.docker.network.bridge.enable_ip_masquerade",
+    "mtu": "com.docker.network.driver.mtu",
+}
 
 
 @dataclass(frozen=True)
 class EngineState:
-    """What the running engine says; all unset where none runs. `containers` counts the running ones."""
+    """What the running engine says; all unset where none runs. `containers` counts the running and paused ones."""
 
     running: bool = False
     version: str | None = None
@@ -28,6 +35,8 @@ class EngineState:
     swarm_active: bool = False
     storage_driver: str | None = None
     data_root: str | None = None
+    network: Mapping[str, str] = field(default_factory=dict)
+    """Options of the default network, `bridge`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Plan:
     warnings: tuple[str, ...]
     unknown: tuple[str, ...]
     """Keys in the file that no engine of this version knows; they are kept."""
+    pending: tuple[str, ...]
+    """Keys that take effect only when the engine starts while no container runs."""
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Document:
@@ -83,14 +94,15 @@ def check_config(config: Mapping[str, Any], version: str | None) -> None:
 
 def make_plan(
     current: Mapping[str, Any],
-    running: Mapping[str, Any],
+    running: Mapping[str, Any] | None,
     defaults: Mapping[str, Any],
     config: Mapping[str, Any],
     state: EngineState,
 ) -> Plan:
     """Merge the profile's `defaults` and the user's `config` into the `current` file; the engine runs by `running`.
 
-    The profile overrides the file and the user overrides both. InputError when the user asks for what can't be.
+    None for `running` says that nobody knows what it runs by. The profile overrides the file, and the user overrides
+    both. InputError when the user asks for what can't be.
     """
     check_config(defaults, None)
     check_config(config, state.version)
@@ -107,9 +119,15 @@ def make_plan(
         (refused if keys & set(config) else warnings).append(sentence)
     if refused:
         raise InputError(f"The configuration contradicts itself: {' '.join(refused)} Nothing was changed.")
-    action, changed = classify(running, document, state)
+    action, changed = classify(running or {}, document, state)
+    if running is None and action in ("none", "reload"):
+        action = "restart"  # a reload would leave in force what the lost file had and this one has not
+    pending = _not_in_network(document, state)
+    if pending and not state.containers:
+        action, changed = ("restart", pending) if action == "none" else (action, changed)
+        pending = ()
     unknown = [name for name in document if name not in KEYS or not KEYS[name].accepted_by(state.version)]
-    return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)))
+    return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)), pending)
 
 
 def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> tuple[str, tuple[str, ...]]:
@@ -202,6 +220,15 @@ def _conflicts(document: Mapping[str, Any], state: EngineState) -> list[tuple[se
 def _hosts(document: Mapping[str, Any]) -> list[str]:
     hosts = document.get("hosts")
     return [host for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
+
+
+def _not_in_network(document: Mapping[str, Any], state: EngineState) -> tuple[str, ...]:
+    def differs(key: str, option: str) -> bool:
+        value = document.get(key)
+        wanted = str(value).lower() if isinstance(value, bool) else str(value)
+        return value is not None and state.network.get(option, wanted) != wanted
+
+    return tuple(key for key, option in _NETWORK_OPTIONS.items() if differs(key, option))
 
 
 def _log_driver(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config import engine
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
+    EngineHost,
+    config_file_of,
+    mismatches,
+    without_config_file,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
+
+UNIT = """\
+ExecStart={ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config-file /etc/d.json ; ignore_errors=no ; }
+LoadState=loaded
+ActiveState=%s
+"""
+INFO = {
+    "ContainersRunning": 2,
+    "ContainersPaused": 1,
+    "LiveRestoreEnabled": True,
+    "Swarm": {"LocalNodeState": "inactive"},
+    "Driver": "overlay2",
+    "DockerRootDir": "/var/lib/docker",
+    "LoggingDriver": "json-file",
+}
+BRIDGE = {"Options": {"com.docker.network.bridge.enable_icc": "false"}}
+
+
+class Commands:
+    """Answers by the first words of a command, and remembers all of them."""
+
+    def __init__(self, **answers: CommandResult) -> None:
+        self.answers = answers
+        self.seen: list[str] = []
+
+    def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+        line = " ".join(argv)
+        self.seen.append(line)
+        for words, answer in self.answers.items():
+            if words.replace("_", " ") in line:
+                return answer
+        return CommandResult(0, "", "")
+
+
+class Api:
+    def __init__(self, documents: dict[str, Any]) -> None:
+        self.documents = documents
+
+    def get(self, path: str) -> Any:
+        if path not in self.documents:
+            raise EngineError("stopped", "nobody listens")
+        return self.documents[path]
+
+
+def make(
+    root: Path,
+    documents: dict[str, Any] | None = None,
+    active: str = "active",
+    systemd: bool = True,
+    **answers: CommandResult,
+) -> tuple[EngineHost, Commands, list[tuple[int, int]]]:
+    if systemd:
+        (root / "run/systemd/system").mkdir(parents=True)
+    commands = Commands(
+        show=CommandResult(0, UNIT % active, ""),
+        version=CommandResult(0, "Docker version 26.1.5+dfsg1, build 411e817\n", ""),
+        **answers,
+    )
+    signals: list[tuple[int, int]] = []
+
+    @contextlib.contextmanager
+    def connect(_socket: str) -> Iterator[Api]:
+        yield Api(documents or {})
+
+    host = EngineHost(LocalFileSystem(str(root)), commands, connect, lambda pid, number: signals.append((pid, number)))
+    return host, commands, signals
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_SETTLE_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "_POLL_SECONDS", 0.001)
+
+
+def test_state_of_a_running_engine(tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, {"/info": INFO, "/networks/bridge": BRIDGE})
+    state = host.state("/run/docker.sock", None)
+    assert (state.running, state.version, state.containers) == (True, "26.1.5+dfsg1", 3)
+    assert (state.live_restore, state.swarm_active, state.storage_driver) == (True, False, "overlay2")
+    assert state.network == BRIDGE["Options"]
+
+
+@pytest.mark.parametrize("node", ["active", "pending", "locked", "error"])
+def test_swarm_in_every_shape(node: str, tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, {"/info": {**INFO, "Swarm": {"LocalNodeState": node}}})
+    assert host.state("/run/docker.sock", None).swarm_active
+
+
+@pytest.mark.parametrize("active", ["failed", "inactive", "activating"])
+def test_engine_that_is_down(active: str, tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, active=active)
+    assert not host.state("/run/docker.sock", None).running
+
+
+def test_engine_that_runs_but_does_not_answer_is_left_alone(tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path)
+    with pytest.raises(EngineError, match=r"runs but does not answer at /run/docker.sock.*nothing was changed"):
+        host.state("/run/docker.sock", None)
+
+
+def test_without_an_engine_the_candidate_is_assumed(tmp_path: Path) -> None:
+    commands = Commands(version=CommandResult(None, "", "dockerd is not installed"))
+    host = EngineHost(LocalFileSystem(str(tmp_path)), commands, lambda _socket: contextlib.nullcontext(Api({})))
+    assert host.state("/run/docker.sock", "28.0.4-1").version == "28.0.4-1"
+    host.validate("/tmp/x", "28.0.4-1", {})
+    assert not any("--validate" in line for line in commands.seen)
+
+
+def test_dockerd_judges_with_the_options_of_its_unit(tmp_path: Path) -> None:
+    refused = CommandResult(1, "", "warning\nunable to configure with file /tmp/c.json: no icc\n")
+    host, commands, _signals = make(tmp_path, validate=refused)
+    with pytest.raises(InputError, match=r"dockerd refuses .* with file daemon.json: no icc. Nothing was changed"):
+        host.validate("/tmp/c.json", "26.1.5", {})
+    host.validate("/tmp/c.json", "20.10.24", {})  # has no --validate
+    assert [line for line in commands.seen if "--validate" in line] == [
+        "/usr/sbin/dockerd -H fd:// --config-file /tmp/c.json --validate"
+    ]
+
+
+def test_restart_tells_the_journals_reason(tmp_path: Path) -> None:
+    journal = 'level=info msg="x"\nfailed to start daemon: opening seccomp profile failed\nlevel=info msg="y"\n'
+    host, commands, _signals = make(
+        tmp_path,
+        systemctl_restart=CommandResult(1, "", "Job for docker.service failed.\nSee ..."),
+        journalctl=CommandResult(0, journal, ""),
+    )
+    with pytest.raises(BreakwaterError, match=r"^failed to start daemon: opening seccomp profile failed$"):
+        host.restart(5)
+    assert "systemctl reset-failed docker.service" in commands.seen
+
+
+def test_restart_without_a_reason_in_the_journal(tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, systemctl_restart=CommandResult(1, "", "Job failed.\nSee ..."))
+    with pytest.raises(BreakwaterError, match=r"^Job failed.$"):
+        host.restart(5)
+
+
+def test_journal_message_of_the_logger(tmp_path: Path) -> None:
+    line = 'time="x" level=fatal msg="say \\"no\\"" module=y'
+    host, _commands, _signals = make(tmp_path, journalctl=CommandResult(0, line, ""))
+    assert host.journal_reason(0) == 'say \\"no\\"'
+
+
+def test_reload_by_systemd_or_by_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, commands, signals = make(tmp_path / "a", {"/info": INFO})
+    host.reload()
+    assert "systemctl reload docker.service" in commands.seen
+
+    (tmp_path / "b/proc/42").mkdir(parents=True)
+    (tmp_path / "b/proc/stat").write_text("btime 1\n")
+    (tmp_path / "b/proc/42/stat").write_text("42 (dockerd) S 1 " + "0 " * 30)
+    (tmp_path / "b/proc/42/cgroup").write_text("0::/\n")
+    (tmp_path / "b/proc/42/status").write_text("Uid:\t0\t0\t0\t0\n")
+    (tmp_path / "b/proc/42/environ").write_text("")
+    (tmp_path / "b/proc/42/cmdline").write_text("dockerd\0--debug\0")
+    host, commands, signals = make(tmp_path / "b", systemd=False)
+    assert not host.can_restart
+    assert host.unit.arguments(False) == ["--debug"]
+    host.reload()
+    host.daemon_reload()
+    assert signals == [(42, signal.SIGHUP)]
+    assert not any(line.startswith("systemctl") for line in commands.seen)
+
+
+def test_waiting_ends_with_what_is_wrong(tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, {"/info": INFO})
+    host.wait_until("/run/docker.sock", {"live-restore": True, "icc": False}, 0.01)
+    with pytest.raises(BreakwaterError, match="log-driver is 'json-file', not 'local'"):
+        host.wait_until("/run/docker.sock", {"log-driver": "local"}, 0.01)
+
+
+def test_mismatches() -> None:
+    assert mismatches({}, None) == ["the engine does not answer"]
+    assert mismatches({"debug": True}, {"Debug": False}) == ["debug is False, not True"]
+    assert mismatches({"icc": False}, {}) == []
+
+
+@pytest.mark.parametrize("arguments", [["-D", "--config-file", "/x"], ["--config-file=/x", "-D"]])
+def test_config_file_of(arguments: list[str]) -> None:
+    assert config_file_of(arguments) == "/x"
+    assert without_config_file(arguments) == ["-D"]
+    assert config_file_of(["-D"]) is None

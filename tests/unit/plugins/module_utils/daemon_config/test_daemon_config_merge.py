@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
+    EngineState,
+    Plan,
+    classify,
+    local_socket,
+    make_plan,
+    merge,
+    secrets,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+
+Document = dict[str, Any]
+RUNNING = EngineState(running=True, version="26.1.5")
+TLS = {"tlsverify": True, "tlscacert": "/ca", "tlscert": "/cert", "tlskey": "/key"}
+
+
+def plan(
+    current: Document | None = None,
+    defaults: Document | None = None,
+    config: Document | None = None,
+    state: EngineState = RUNNING,
+) -> Plan:
+    return make_plan(current or {}, current or {}, defaults or {}, config or {}, state)
+
+
+def refusal(config: Document, current: Document | None = None, state: EngineState = RUNNING) -> str:
+    with pytest.raises(InputError) as caught:
+        plan(current, config=config, state=state)
+    return str(caught.value)
+
+
+def test_merge_goes_into_mappings_and_removes_by_null() -> None:
+    base = {"log-opts": {"max-size": "1m", "tag": "x"}, "dns": ["a"], "icc": True}
+    overlay = {"log-opts": {"max-size": "2m", "tag": None}, "dns": ["b"], "icc": None, "init": {"a": None}}
+    assert merge(base, overlay) == {"log-opts": {"max-size": "2m"}, "dns": ["b"], "init": {}}
+    assert base["log-opts"] == {"max-size": "1m", "tag": "x"}
+
+
+def test_user_overrides_profile_and_profile_overrides_file() -> None:
+    made = plan({"icc": True, "debug": True, "mine": 1}, {"icc": False, "debug": False}, {"debug": True})
+    assert made.document == {"icc": False, "debug": True, "mine": 1}
+    assert made.unknown == ("mine",)
+
+
+def test_user_removes_a_setting_of_the_profile() -> None:
+    assert plan({"icc": True}, {"icc": False}, {"icc": None}).document == {}
+
+
+def test_user_may_remove_an_unknown_key() -> None:
+    assert plan({"mine": 1}, config={"mine": None}).document == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"live-restor": True}, "live-restor is not a key of daemon.json, did you mean live-restore?"),
+        ({"qqq": 1}, "qqq is not a key of daemon.json."),
+        ({"icc": "no"}, "icc must be true or false, not 'no'"),
+        ({"log-opts": {"max-file": 3}}, "log-opts must be a mapping whose values are strings"),
+        ({"min-api-version": "1.44"}, "min-api-version is a key of engines from 29.0, this one is 26.1.5"),
+        ({"userns-remap": "default", "features": {"containerd-snapshotter": True}}, "userns-remap excludes"),
+        ({"hosts": ["fd://", "tcp://0.0.0.0:2375"]}, "tlsverify is not true"),
+        ({"hosts": ["tcp://0.0.0.0:2376"], **TLS}, "hosts has no local socket"),
+        ({"tlsverify": False, "hosts": ["fd://"]}, "tlsverify: false still turns TLS on"),
+        (TLS, "TLS without hosts moves the engine"),
+        ({"hosts": ["fd://", "tcp://:2376"], "tlsverify": True, "tlskey": "/k"}, "tlsverify needs tlscacert, tlscert"),
+    ],
+)
+def test_what_can_not_be_is_refused(config: Document, sentence: str) -> None:
+    message = refusal(config)
+    assert sentence in message
+    assert message.endswith("othing was changed.")
+
+
+def test_every_wrong_key_is_named_at_once() -> None:
+    message = refusal({"icc": 1, "debug": 2})
+    assert "icc must be" in message
+    assert "debug must be" in message
+
+
+def test_tls_with_everything_is_accepted() -> None:
+    assert plan(config={"hosts": ["fd://", "tcp://0.0.0.0:2376"], **TLS}).warnings == ()
+
+
+def test_live_restore_in_a_swarm_is_refused_to_the_user_and_skipped_for_the_profile() -> None:
+    swarm = EngineState(running=True, version="26.1.5", swarm_active=True)
+    assert "refused by an engine in a swarm" in refusal({"live-restore": True}, state=swarm)
+    made = plan(defaults={"live-restore": True, "icc": False}, state=swarm)
+    assert made.document == {"icc": False}
+    assert made.skipped == (("live-restore", "an engine in a swarm can't restore containers live"),)
+
+
+def test_contradiction_that_was_there_before_is_a_warning() -> None:
+    made = plan({"hosts": ["fd://", "tcp://0.0.0.0:2375"]}, {"icc": False})
+    assert "tlsverify is not true" in made.warnings[0]
+
+
+def test_profile_keys_of_other_versions_are_skipped() -> None:
+    made = plan(defaults={"proxies": {}, "icc": False}, state=EngineState(running=True, version="20.10.24"))
+    assert made.document == {"icc": False}
+    assert made.skipped == (("proxies", "a key of engines from 23.0, this one is 20.10.24"),)
+
+
+def test_profile_does_not_take_away_a_log_driver() -> None:
+    rotation = {"log-driver": "json-file", "log-opts": {"max-size": "10m"}}
+    remote = {"log-driver": "syslog", "log-opts": {"syslog-address": "tcp://logs:514"}}
+    made = plan(remote, rotation)
+    assert made.document == remote
+    assert [key for key, _reason in made.skipped] == ["log-driver", "log-opts"]
+    kept = plan({"log-driver": "local"}, rotation).document
+    assert kept == {"log-driver": "local", "log-opts": {"max-size": "10m"}}
+
+
+def test_options_of_another_log_driver_go_with_it() -> None:
+    made = plan(
+        {"log-opts": {"max-size": "1m"}},
+        {"log-driver": "json-file", "log-opts": {"max-size": "10m"}},
+        {"log-driver": "journald"},
+    )
+    assert made.document == {"log-driver": "journald"}
+
+
+def test_profile_without_user_namespaces_for_the_containerd_image_store() -> None:
+    made = plan({"features": {"containerd-snapshotter": True}}, {"userns-remap": "default"})
+    assert made.action == "none"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action"),
+    [
+        ({}, {}, "none"),
+        ({}, {"live-restore": True, "labels": ["a=b"]}, "reload"),
+        ({}, {"live-restore": True, "icc": False}, "restart"),
+        ({"live-restore": True}, {}, "restart"),  # a reload takes no notice of what has gone
+        ({"mine": 1}, {}, "restart"),
+        ({}, {"userns-remap": "default"}, "data_move"),
+        ({}, {"data-root": "/srv"}, "data_move"),
+        ({}, {"features": {"containerd-snapshotter": True}}, "data_move"),
+        ({}, {"features": {"buildkit": True}}, "reload"),
+    ],
+)
+def test_classify(before: Document, after: Document, action: str) -> None:
+    assert classify(before, after, RUNNING)[0] == action
+
+
+def test_writing_down_what_is_in_use_moves_nothing() -> None:
+    state = EngineState(running=True, storage_driver="overlay2", data_root="/var/lib/docker")
+    assert classify({}, {"storage-driver": "overlay2", "data-root": "/var/lib/docker"}, state)[0] == "restart"
+
+
+def test_engine_that_is_down_is_started_not_reloaded() -> None:
+    assert classify({}, {"debug": True}, EngineState())[0] == "restart"
+
+
+def test_unknown_running_configuration_takes_a_restart() -> None:
+    assert make_plan({}, None, {}, {"debug": True}, RUNNING).action == "restart"
+    assert make_plan({}, None, {}, {}, RUNNING).action == "restart"
+
+
+def test_unfinished_run_is_finished_though_the_file_is_right() -> None:
+    made = make_plan({"icc": False}, {}, {"icc": False}, {}, RUNNING)
+    assert (made.action, made.changed) == ("restart", ("icc",))
+
+
+def network(icc: str, containers: int) -> EngineState:
+    options = {"com.docker.network.bridge.enable_icc": icc}
+    return EngineState(running=True, version="26.1.5", containers=containers, live_restore=True, network=options)
+
+
+def test_default_network_stays_as_it_is_while_containers_run() -> None:
+    made = plan({"icc": False}, {"icc": False}, state=network("true", containers=1))
+    assert (made.action, made.pending) == ("none", ("icc",))
+
+
+def test_default_network_is_made_anew_when_no_container_runs() -> None:
+    made = plan({"icc": False}, {"icc": False}, state=network("true", containers=0))
+    assert (made.action, made.changed, made.pending) == ("restart", ("icc",), ())
+    assert plan({"icc": False}, state=network("false", containers=0)).action == "none"
+
+
+def test_secrets_are_found_wherever_they_are() -> None:
+    document = {
+        "proxies": {"http-proxy": "http://user:pw@proxy:3128", "no-proxy": "localhost"},
+        "log-opts": {"splunk-token": "abc", "tag": "x"},
+        "registry-mirrors": ["https://u:q@mirror", "https://plain"],
+        "tlskey": "/etc/docker/key.pem",
+    }
+    assert secrets(document) == {"http://user:pw@proxy:3128", "abc", "https://u:q@mirror"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "socket"),
+    [
+        ([], "/run/docker.sock"),
+        (["fd://"], "/run/docker.sock"),
+        (["tcp://:2376", "unix:///run/x.sock"], "/run/x.sock"),
+        (["tcp://:2376"], None),
+        (5, "/run/docker.sock"),
+    ],
+)
+def test_local_socket(hosts: Any, socket: str | None) -> None:
+    assert local_socket({"hosts": hosts}) == socket
