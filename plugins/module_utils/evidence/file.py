@@ -38,6 +38,8 @@ _UNIT_DIRECTORIES = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
+#: Its own service's, and that of the containerd which dockerd starts where there is no such service.
+_CONTAINERD_SOCKETS = ("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock")
 _REGISTRIES = "/etc/docker/certs.d"
 _TLS_PURPOSES = {"tlscacert": "tls_ca", "tlscert": "tls_certificate", "tlskey": "tls_key"}
 #: To where systemd links the name of a unit that must not start.
@@ -46,7 +48,6 @@ _KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
     stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
     stat.S_IFIFO: "pipe",
 }
@@ -74,7 +75,7 @@ def collect(sources: FileSources) -> list[dict[str, Any]]:
     )
     found: list[dict[str, Any]] = []
     for purpose, candidates in _places(sources):
-        paths = list(dict.fromkeys(resolve(files, path) for path in candidates))
+        paths = list(dict.fromkeys(_real(files, path) for path in candidates))
         present = [path for path in paths if not _is_absent(files, path)]
         found.extend(examiner.examine(path, purpose) for path in present or paths[:1])
     try:
@@ -131,12 +132,18 @@ def _undetermined(purpose: str, reason: str) -> dict[str, Any]:
     return {"id": purpose, "name": purpose, "purpose": purpose, **unknown}
 
 
+def _real(files: FileSystem, path: str) -> str:
+    real = resolve(files, path)
+    return path if real == _MASK else real
+
+
 def _status(files: FileSystem, path: str) -> os.stat_result | None:
-    """Return the file's status, None where there is none; OSError for what may not be looked at."""
+    """Return the file's status, None where there is none or a mask; OSError for what may not be looked at."""
     try:
-        return None if path == _MASK else files.stat(path)
+        status = files.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return None if stat.S_ISCHR(status.st_mode) else status
 
 
 def _is_absent(files: FileSystem, path: str) -> bool:
@@ -160,7 +167,7 @@ def _places(sources: FileSources) -> Places:
     yield "docker_sysconfig", ["/etc/sysconfig/docker"]
     yield "data_root", [_data_root(sources)]
     yield "docker_socket", [sources.socket_path, *_unix_sockets(settings.values.get("hosts"))]
-    yield "containerd_socket", [*_unix_sockets([settings.values.get("containerd")]), "/run/containerd/containerd.sock"]
+    yield "containerd_socket", [*_unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]
     yield from _tls_files(settings)
@@ -186,7 +193,9 @@ def _texts(values: list[Any]) -> list[str]:
 
 def _unit(files: FileSystem, name: str) -> str:
     paths = [posixpath.join(directory, name) for directory in _UNIT_DIRECTORIES]
-    return next((path for path in paths if not _is_absent(files, path)), posixpath.join(_UNIT_DIRECTORIES[3], name))
+    usual = posixpath.join("/usr/lib/systemd/system", name)
+    # a masked unit hides those of the directories after it
+    return next((p for p in paths if resolve(files, p) == _MASK or not _is_absent(files, p)), usual)
 
 
 def _drop_ins(files: FileSystem) -> Places:
