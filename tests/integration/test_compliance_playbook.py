@@ -86,14 +86,14 @@ def yaml_file(path: Path, content: Any) -> str:
 def test_check_mode_and_real_run_report_the_same(audit: Audit, evidence: dict[str, Any]) -> None:
     real = audit(evidence)
     assert real.returncode == 0, real.stdout + real.stderr
-    found = audit.report()["hosts"]
+    found = audit.report()["hosts"][0]["findings"]
     assert (audit.status("container_not_privileged", "web"), audit.status("container_not_privileged", "bad")) == (
         "pass",
         "fail",
     )
     check = audit(evidence, "--check", "--diff")
     assert check.returncode == 0, check.stdout + check.stderr
-    assert audit.report()["hosts"] == found
+    assert audit.report()["hosts"][0]["findings"] == found
 
 
 def test_fail_on_decides_the_exit_code(audit: Audit, evidence: dict[str, Any]) -> None:
