@@ -179,17 +179,15 @@ class EngineApi:
         return body[:size]
 
     def _read_to_end(self) -> bytes:
-        parts = [self._buffer]
-        have = 0
+        body = self._buffer
         connection = self._connection
-        while connection is not None and have <= self._max_document:
+        while connection is not None and len(body) <= self._max_document:
             connection.settimeout(self._left())
             data = connection.recv(_CHUNK)
             if not data:
                 self.close()
-                return b"".join(parts)
-            parts.append(data)
-            have += len(data)
+                return body
+            body += data
         raise self._invalid(f"a document has more than {self._max_document} bytes")
 
     def _left(self) -> float:

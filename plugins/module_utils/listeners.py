@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 _LISTEN = "0A"
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
 _TIMEOUT = 2.0
+_REFUSAL_TIMEOUT = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,18 @@ def probe(address: str, port: int, timeout: float = _TIMEOUT) -> Answer:
     return Answer(tls=True, client_verified=_wants_certificate(reachable, port, timeout))
 
 
+def _answer(secured: socket.socket, timeout: float) -> bytes:
+    # A server of TLS 1.3 refuses after the handshake. It is given time to say so: its words would be lost in the reset
+    # that a request to a closed connection causes.
+    secured.settimeout(_REFUSAL_TIMEOUT)
+    try:
+        return secured.recv(4096)
+    except socket.timeout:
+        secured.settimeout(timeout)
+        secured.sendall(_REQUEST)
+        return secured.recv(4096)
+
+
 def _wants_certificate(address: str, port: int, timeout: float) -> bool:
     import ssl  # noqa: PLC0415 (slow to import, and few hosts listen on TCP)
 
@@ -90,8 +103,7 @@ def _wants_certificate(address: str, port: int, timeout: float) -> bool:
     context.verify_mode = ssl.CERT_NONE
     try:
         with socket.create_connection((address, port), timeout) as plain, context.wrap_socket(plain) as secured:
-            secured.sendall(_REQUEST)
-            reply = secured.recv(4096)
+            reply = _answer(secured, timeout)
     except ssl.SSLError as error:
         if any(word in str(error).upper() for word in ("CERTIFICATE", "HANDSHAKE")):
             return True

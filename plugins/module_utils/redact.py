@@ -9,7 +9,7 @@ from typing import Any, Sequence
 
 HIDDEN = "(hidden)"
 _NAME = re.compile(
-    r"pass(?:wd|word|phrase|code)?(?:_|$)|secret|token|api_?key|private_?key|access_?key|signing_?key|encryption_?key"
+    r"pass(?:wd|word|phrase|code)|(?:^|_|db|sql)pass(?:_|$)|secret|token|api_?key|private_?key|access_?key|signing_?key|encryption_?key"
     r"|credential|_(?:pw|pwd)$|^pw$|^pwd_|_auth$|^auth$|connection_?string|_dsn$|^dsn$",
     re.IGNORECASE,
 )

@@ -10,8 +10,8 @@ short_description: Audits a Docker host
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Collects what is true of a Docker host, its daemon, files, images, containers and networks, without changing anything
-    and without running anything in a container. It GETs documents from the engine's socket, and reads C(/proc) and files.
+  - Collects what is true of a Docker host, its daemon, files, images, containers and networks. It changes nothing, and
+    runs nothing in a container; it GETs documents from the socket of the engine, and reads C(/proc) and files.
   - Values of environment variables, labels and command lines stay on the host; only names, and whether a value looks
     like a secret, leave it.
   - The engine's own TCP ports are asked once for C(/_ping) without a certificate, to see whether they want one. dockerd

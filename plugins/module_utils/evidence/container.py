@@ -189,9 +189,9 @@ def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
     running = doc.boolean("State", "Running")
     place = ("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")
     found = []
-    for name, bindings in sorted(doc.mapping(*place).items()):
-        for raw in bindings or ():
-            binding = Document(raw if isinstance(raw, dict) else {}, f"{doc.name}, port {name}")
+    bindings = Document(doc.mapping(*place), f"{doc.name}, published ports")
+    for name in sorted(bindings.raw):
+        for binding in bindings.objects(name):
             address, port = binding.string("HostIp"), binding.string("HostPort")
             found.append(
                 {
@@ -310,7 +310,7 @@ _FIELDS = {
     "health_check": _health_check,
     "log_driver": lambda s: s.doc.string("HostConfig", "LogConfig", "Type"),
     "log_bounded": _log_bounded,
-    "runtime": lambda s: s.doc.string("HostConfig", "Runtime"),
+    "runtime": lambda s: s.doc.string("HostConfig", "Runtime") if s.doc.has("HostConfig", "Runtime") else "",
     "environment": lambda s: [entry["name"] for entry in _environment(s)],
     "secret_variables": lambda s: [entry["name"] for entry in _environment(s) if entry["looks_secret"]],
     "ssh_servers": _ssh_servers,

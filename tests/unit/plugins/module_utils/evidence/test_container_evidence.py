@@ -1,0 +1,370 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import container
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import recorded
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import process, write
+
+DAEMON = {
+    "no_new_privileges": True,
+    "seccomp_profile": "builtin",
+    "security_options": ["seccomp"],
+    "data_root": "/var/lib/docker",
+}
+ALL_CAPABILITIES = "000001ffffffffff"
+
+
+def inspected(name: str, engine: str = "26.1-rootful") -> dict[str, Any]:
+    """Return the recorded inspection of a container by its name."""
+    documents = recorded(engine)
+    return next(doc for path, doc in documents.items() if path.startswith("/containers/") and _named(doc, name))
+
+
+def _named(doc: Any, name: str) -> bool:
+    return isinstance(doc, dict) and doc.get("Name") == f"/{name}"
+
+
+def collect(root: Path, *containers: dict[str, Any], **daemon: Any) -> list[dict[str, Any]]:
+    recording = recorded("26.1-rootful")
+    documents = EngineDocuments(
+        version=recording["/version"],
+        info=recording["/info"],
+        containers=list(containers),
+        images=recording["/images/json"],
+        networks=recording["/networks"],
+        volumes=recording["/volumes"]["Volumes"],
+    )
+    files = LocalFileSystem(str(root))
+    return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, "/var/run/docker.sock")
+
+
+def evidence(
+    root: Path, changes: dict[str, Any] | None = None, name: str = "hardened", **daemon: Any
+) -> dict[str, Any]:
+    """Return the evidence of a recorded container with changes at dotted paths."""
+    doc = copy.deepcopy(inspected(name))
+    for path, value in (changes or {}).items():
+        *parents, last = path.split(".")
+        place = doc
+        for key in parents:
+            place = place[key]
+        place[last] = value
+    if doc["State"]["Running"] and not (root / "proc/2002").exists():
+        run(root, doc)
+    return collect(root, doc, **daemon)[0]
+
+
+def run(root: Path, doc: dict[str, Any], command: str = "sleep", **status: str) -> None:
+    """Give the container a process that the kernel confines as it is configured."""
+    defaults = {"CapBnd": "0", "NoNewPrivs": "1", "Uid": "1000\t1000\t1000\t1000"}
+    process(root, doc["State"]["Pid"], command, cgroup=f"/docker/{doc['Id']}", **{**defaults, **status})
+
+
+def test_hardened_container(tmp_path: Path) -> None:
+    found = evidence(tmp_path)
+    assert found["unreadable"] == {}
+    expected = {
+        "name": "hardened",
+        "running": True,
+        "image_current": True,
+        "user_is_root": False,
+        "cap_drop": ["ALL"],
+        "dangerous_capabilities": [],
+        "no_new_privileges": True,
+        "seccomp_profile": "builtin",
+        "read_only": True,
+        "memory": 33554432,
+        "cpu_limited": True,
+        "pids_limit": 20,
+        "restart_policy": "on-failure",
+        "restart_retries": 5,
+        "health_check": True,
+        "log_bounded": True,
+        "secret_variables": [],
+        "published_ports": [
+            {"container_port": "80/tcp", "host_address": "127.0.0.1", "host_port": 8098, "all_addresses": False}
+        ],
+        "kernel_seccomp": "filter",
+        "kernel_no_new_privileges": True,
+        "kernel_capabilities": [],
+        "kernel_uid": 1000,
+        "kernel_label": None,
+        "kernel_deviations": [],
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_risky_container(tmp_path: Path) -> None:
+    doc = inspected("risky")
+    status = {"CapBnd": ALL_CAPABILITIES, "NoNewPrivs": "0", "Seccomp": "0", "Uid": "0\t0\t0\t0"}
+    run(tmp_path, doc, "sshd", **status)
+    [found] = collect(tmp_path, doc, no_new_privileges=False)
+    assert found["unreadable"] == {}
+    expected = {
+        "privileged": True,
+        "seccomp_profile": "unconfined",
+        "apparmor_profile": "unconfined",
+        "selinux_disabled": True,
+        "system_paths_unmasked": True,
+        "network_mode": "host",
+        "pid_mode": "host",
+        "socket_mounts": ["/", "/var/run/docker.sock"],
+        "sensitive_mounts": ["/", "/etc"],
+        "devices": ["/dev/null"],
+        "ulimits": ["nofile=100:200"],
+        "restart_policy": "always",
+        "secret_variables": ["DB_PASSWORD"],
+        "ssh_servers": ["sshd"],
+        "kernel_seccomp": "disabled",
+        "kernel_deviations": [],
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert "SYS_ADMIN" in found["dangerous_capabilities"]
+    assert "hunter2" not in str(found)
+
+
+def test_stopped_container_has_no_kernel_view(tmp_path: Path) -> None:
+    [found] = collect(tmp_path, inspected("stopped"))
+    assert found["unreadable"] == {}
+    assert found["cap_add"] == ["NET_RAW", "SYS_ADMIN"]
+    assert found["no_new_privileges"] is False
+    assert found["system_paths_unmasked"] is True
+    assert found["published_ports"][0]["all_addresses"] is True
+    assert (found["kernel_seccomp"], found["ssh_servers"], found["kernel_deviations"]) == (None, [], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "default", "expected"),
+    [
+        (["no-new-privileges"], False, True),
+        (["no-new-privileges=true"], False, True),
+        (["no-new-privileges:true"], False, True),
+        (["no-new-privileges=false"], True, False),
+        (["no-new-privileges:false"], True, False),
+        (["no-new-privileges=true", "no-new-privileges=false"], True, False),
+        (["label=type:no-new-privileges"], False, False),
+        (None, True, True),
+        ([], False, False),
+    ],
+)
+def test_no_new_privileges(tmp_path: Path, options: list[str] | None, default: bool, expected: bool) -> None:
+    found = evidence(tmp_path, {"HostConfig.SecurityOpt": options}, no_new_privileges=default)
+    assert found["no_new_privileges"] is expected
+
+
+@pytest.mark.parametrize(
+    ("options", "privileged", "default", "expected"),
+    [
+        ([], False, "builtin", "builtin"),
+        ([], False, "unconfined", "unconfined"),
+        ([], False, "/etc/docker/seccomp.json", "custom"),
+        ([], True, "builtin", "unconfined"),
+        (["seccomp=unconfined"], False, "builtin", "unconfined"),
+        (["seccomp:unconfined"], False, "builtin", "unconfined"),
+        (['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}'], True, "builtin", "custom"),
+    ],
+)
+def test_seccomp_profile(tmp_path: Path, options: list[str], privileged: bool, default: str, expected: str) -> None:
+    changes = {"HostConfig.SecurityOpt": options, "HostConfig.Privileged": privileged}
+    assert evidence(tmp_path, changes, seccomp_profile=default)["seccomp_profile"] == expected
+
+
+def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
+    found = evidence(tmp_path, {"HostConfig.SecurityOpt": None}, no_new_privileges=None, seccomp_profile=None)
+    assert {"no_new_privileges", "seccomp_profile"} <= found["unreadable"].keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "expected"),
+    [
+        ("HostConfig.PidsLimit", None, "pids_limit", 0),
+        ("HostConfig.PidsLimit", -1, "pids_limit", -1),
+        ("HostConfig.Memory", 0, "memory", 0),
+        ("HostConfig.RestartPolicy", {"Name": "", "MaximumRetryCount": 0}, "restart_policy", "no"),
+        ("HostConfig.CapAdd", ["cap_sys_admin", "Net_Raw"], "cap_add", ["NET_RAW", "SYS_ADMIN"]),
+        ("HostConfig.OomKillDisable", None, "oom_kill_disabled", False),
+        ("HostConfig.OomKillDisable", True, "oom_kill_disabled", True),
+        ("Config.User", "", "user_is_root", True),
+        ("Config.User", "0:1000", "user_is_root", True),
+        ("Config.User", "root:root", "user_is_root", True),
+        ("Config.User", "1000:0", "user_is_root", False),
+        ("Config.User", "rooty", "user_is_root", False),
+        ("Config.Healthcheck", None, "health_check", False),
+        ("Config.Healthcheck", {"Test": ["NONE"]}, "health_check", False),
+        ("Config.Healthcheck", {"Test": []}, "health_check", False),
+        ("Config.Image", "busybox", "image_current", None),
+        ("Config.Image", "host:5000/busybox", "image_current", None),
+        ("Image", "sha256:older", "image_current", False),
+        ("HostConfig.LogConfig", {"Type": "json-file", "Config": {}}, "log_bounded", False),
+        ("HostConfig.LogConfig", {"Type": "json-file", "Config": {"max-size": "-1"}}, "log_bounded", False),
+        ("HostConfig.LogConfig", {"Type": "local", "Config": {}}, "log_bounded", True),
+        ("HostConfig.DeviceCgroupRules", ["b 8:* rwm"], "devices", ["b 8:* rwm"]),
+        ("HostConfig.MaskedPaths", [], "system_paths_unmasked", True),
+        ("HostConfig.NanoCpus", 0, "cpu_limited", False),
+        ("Config.Env", ["API_TOKEN=x", "A=b"], "secret_variables", ["API_TOKEN"]),
+    ],
+)
+def test_values_as_the_engine_means_them(tmp_path: Path, path: str, value: Any, field: str, expected: Any) -> None:
+    assert evidence(tmp_path, {path: value})[field] == expected
+
+
+@pytest.mark.parametrize(
+    ("bindings", "expected"),
+    [
+        ([{"HostIp": "", "HostPort": "80"}], [("", 80, True)]),
+        ([{"HostIp": "0.0.0.0", "HostPort": "8080"}], [("0.0.0.0", 8080, True)]),
+        ([{"HostIp": "::", "HostPort": "8080"}], [("::", 8080, True)]),
+        ([{"HostIp": "::1", "HostPort": ""}], [("::1", 0, False)]),
+        ([{"HostIp": "10.0.0.5", "HostPort": "1000-1010"}], [("10.0.0.5", 1000, False)]),
+        (None, []),
+    ],
+)
+def test_published_ports(tmp_path: Path, bindings: Any, expected: list[tuple[str, int, bool]]) -> None:
+    found = evidence(tmp_path, {"NetworkSettings.Ports": {"80/tcp": bindings}})
+    assert [(p["host_address"], p["host_port"], p["all_addresses"]) for p in found["published_ports"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "writable", "socket", "sensitive"),
+    [
+        ("/var/run/docker.sock", False, True, False),
+        ("/run/docker.sock", True, True, False),
+        ("/run/containerd/containerd.sock", True, True, False),
+        ("/run/containerd", True, True, False),
+        ("/run", True, True, True),
+        ("/var/run", True, True, True),
+        ("/var", True, True, True),
+        ("/", False, True, True),
+        ("/etc", True, False, True),
+        ("/etc/shadow", False, False, True),
+        ("/etc/localtime", False, False, False),
+        ("/etc/localtime", True, False, True),
+        ("/usr/share/zoneinfo", False, False, False),
+        ("/proc", False, False, True),
+        ("/root/.ssh", False, False, True),
+        ("/var/lib/docker/volumes", True, False, True),
+        ("/srv/link", True, False, True),
+        ("/srv/data", True, False, False),
+        ("/etcetera", True, False, False),
+        ("/home/deploy/app", True, False, False),
+    ],
+)
+def test_host_paths_by_what_they_are(
+    tmp_path: Path, source: str, writable: bool, socket: bool, sensitive: bool
+) -> None:
+    write(tmp_path, "/run/docker.sock", "")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv/link").symlink_to("/etc")
+    mount = {"Type": "bind", "Source": source, "Destination": "/x", "RW": writable, "Propagation": "rprivate"}
+    found = evidence(tmp_path, {"Mounts": [mount]})
+    assert (found["socket_mounts"] != [], found["sensitive_mounts"] != []) == (socket, sensitive)
+
+
+def test_volumes_of_containers(tmp_path: Path) -> None:
+    doc = inspected("stopped")
+    data = {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Propagation": ""}
+    first = {**doc, "Id": "1" * 64, "Mounts": [{**data, "Destination": "/d", "RW": True}]}
+    second = {**doc, "Id": "2" * 64, "Mounts": [{**data, "Destination": "/d", "RW": False}]}
+    writer, reader = collect(tmp_path, first, second)
+    assert (writer["shared_volumes"], reader["shared_volumes"]) == ([], ["data"])
+    assert writer["sensitive_mounts"] == []
+    [disguised] = collect(tmp_path, doc)
+    assert disguised["sensitive_mounts"] == ["/etc"]
+
+
+def test_shared_propagation(tmp_path: Path) -> None:
+    mount = {"Type": "bind", "Source": "/srv", "RW": True}
+    modes = ("shared", "rshared", "rslave", "rprivate", "")
+    mounts = [{**mount, "Destination": f"/{mode}", "Propagation": mode} for mode in modes]
+    assert evidence(tmp_path, {"Mounts": mounts})["shared_mounts"] == ["/rshared", "/shared"]
+
+
+@pytest.mark.parametrize(
+    ("status", "deviation"),
+    [
+        ({"Seccomp": "0"}, "seccomp"),
+        ({"NoNewPrivs": "0"}, "no_new_privileges"),
+        ({"CapBnd": "0000000000200000"}, "capabilities"),
+    ],
+)
+def test_kernel_may_contradict_the_configuration(tmp_path: Path, status: dict[str, str], deviation: str) -> None:
+    run(tmp_path, inspected("hardened"), **status)
+    found = evidence(tmp_path)
+    assert found["kernel_deviations"] == [deviation]
+    assert ("SYS_ADMIN" in found["dangerous_capabilities"]) is (deviation == "capabilities")
+
+
+def test_user_namespace_that_is_not_there_is_a_deviation(tmp_path: Path) -> None:
+    found = evidence(tmp_path, security_options=["seccomp", "userns"])
+    assert found["kernel_deviations"] == ["user_namespace"]
+    found = evidence(tmp_path, {"HostConfig.UsernsMode": "host"}, security_options=["seccomp", "userns"])
+    assert found["kernel_deviations"] == []
+
+
+def test_label_of_the_security_module(tmp_path: Path) -> None:
+    write(tmp_path, "/proc/2002/attr/current", "docker-default (enforce)\n")
+    run(tmp_path, inspected("hardened"))
+    assert evidence(tmp_path)["kernel_label"] == "docker-default (enforce)"
+
+
+def test_process_of_somebody_else_is_not_believed(tmp_path: Path) -> None:
+    process(tmp_path, 2002, "sleep", cgroup="/docker/" + "f" * 64)
+    found = evidence(tmp_path)
+    assert found["kernel_seccomp"] is None
+    assert "not visible" in found["unreadable"]["kernel_seccomp"]
+    assert "ssh_servers" in found["unreadable"]
+    assert "privileged" not in found["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("HostConfig.Privileged", "no", "privileged"),
+        ("HostConfig.Privileged", None, "privileged"),
+        ("HostConfig.Memory", True, "memory"),
+        ("HostConfig.SecurityOpt", "unconfined", "no_new_privileges"),
+        ("HostConfig.CapAdd", [1], "cap_add"),
+        ("HostConfig", None, "read_only"),
+        ("State", [], "running"),
+        ("Mounts", [None], "socket_mounts"),
+        ("Config", "x", "secret_variables"),
+        ("NetworkSettings.Ports", {"80/tcp": [5]}, "published_ports"),
+        ("NetworkSettings.Ports", {"80/tcp": 5}, "published_ports"),
+        ("HostConfig.LogConfig", {"Type": "json-file", "Config": []}, "log_bounded"),
+    ],
+)
+def test_garbage_is_unreadable_never_harmless(tmp_path: Path, path: str, value: Any, field: str) -> None:
+    found = evidence_of_garbage(tmp_path, path, value)
+    assert found[field] is None
+    assert field in found["unreadable"]
+
+
+def evidence_of_garbage(root: Path, path: str, value: Any) -> dict[str, Any]:
+    doc = copy.deepcopy(inspected("hardened"))
+    run(root, doc)
+    *parents, last = path.split(".")
+    place = doc
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    return collect(root, doc)[0]
+
+
+def test_missing_fields_are_unreadable(tmp_path: Path) -> None:
+    [found] = collect(tmp_path, {"Id": "1" * 64, "Name": "/x"})
+    assert found["name"] == "x"
+    assert found["privileged"] is None
+    assert len(found["unreadable"]) > 40

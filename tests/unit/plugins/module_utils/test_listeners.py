@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import Answer, listening, probe
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+
+PING = b"HTTP/1.0 200 OK\r\nApi-Version: 1.45\r\n\r\nOK"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(path), "-out", str(path.with_suffix(".crt")), "-subj", "/CN=host", "-days", "2"]
+    subprocess.run(request + files, check=True, capture_output=True)
+    return path
+
+
+@contextmanager
+def serving(reply: bytes, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                plain, _address = server.accept()
+                with plain, suppress(OSError):
+                    plain.settimeout(5)
+                    # What Go's server does: it looks at the first byte, and tells plain HTTP from TLS by it.
+                    if context and plain.recv(1, socket.MSG_PEEK) != b"\x16":
+                        plain.sendall(
+                            b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+                        )
+                        continue
+                    stream = context.wrap_socket(plain, server_side=True) if context else plain
+                    stream.recv(4096)
+                    stream.sendall(reply)
+                    stream.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield server.getsockname()[1]
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+def tls(certificate: Path, verify: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.with_suffix(".crt"), certificate)
+    if verify:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(certificate.with_suffix(".crt"))
+    return context
+
+
+def test_plain_http_is_open() -> None:
+    with serving(PING) as port:
+        assert probe("0.0.0.0", port) == Answer(tls=False, client_verified=False)
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("verify", [False, True])
+def test_tls_may_or_may_not_verify_clients(certificate: Path, verify: bool, newest: ssl.TLSVersion) -> None:
+    context = tls(certificate, verify)
+    context.maximum_version = newest
+    with serving(PING, context) as port:
+        assert probe("127.0.0.1", port) == Answer(tls=True, client_verified=verify)
+
+
+def test_other_protocols_tell_nothing() -> None:
+    with serving(b"SSH-2.0-OpenSSH_9.2\r\n") as port, pytest.raises(UnreadableError):
+        probe("127.0.0.1", port)
+
+
+def test_closed_port_is_unreadable() -> None:
+    with serving(PING) as port:
+        pass
+    with pytest.raises(UnreadableError, match="does not answer"):
+        probe("127.0.0.1", port)
+
+
+def test_silent_port_meets_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnreadableError):
+        probe("127.0.0.1", silent.getsockname()[1], timeout=0.2)
+
+
+def test_own_listeners_are_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as four, socket.create_server(
+        ("::1", 0), family=socket.AF_INET6
+    ) as six:
+        found = listening(LocalFileSystem(), os.getpid())
+        assert ("127.0.0.1", four.getsockname()[1]) in found
+        assert ("::1", six.getsockname()[1]) in found
+        with socket.create_connection(four.getsockname()) as client:
+            assert client.getsockname() not in listening(LocalFileSystem(), os.getpid())

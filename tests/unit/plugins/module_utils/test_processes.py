@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import BOOT_TIME, dockerd, process, write
+
+A, B = "a" * 64, "b" * 64
+
+
+def test_processes_are_mapped_to_their_containers(tmp_path: Path) -> None:
+    process(tmp_path, 1, "systemd", parent=0)
+    process(tmp_path, 2, "kthreadd", parent=0)
+    process(tmp_path, 3, "kworker", parent=2, cgroup=f"/docker/{A}")
+    process(tmp_path, 10, "nginx", cgroup=f"/docker/{A}")
+    process(tmp_path, 11, "a) (b", parent=10, cgroup=f"/system.slice/docker-{A}.scope")
+    process(tmp_path, 12, "sshd", cgroup=f"/docker/{A}/docker/{B}")
+    table = scan(LocalFileSystem(str(tmp_path)))
+    assert table.containers == {A: [(10, "nginx"), (11, "a) (b"), (12, "sshd")], B: [(12, "sshd")]}
+    assert table.daemons == ()
+
+
+def test_dockerd_of_a_nested_host_is_not_ours(tmp_path: Path) -> None:
+    dockerd(tmp_path, "-H", "fd://", environment="HOME=/root\0X=1=2\0", started=BOOT_TIME + 60)
+    dockerd(tmp_path, pid=900, NSpid="900\t7", cgroup=f"/docker/{A}")
+    dockerd(tmp_path, pid=950, Uid="1000\t1000\t1000\t1000")
+    ours, rootless = scan(LocalFileSystem(str(tmp_path))).daemons
+    assert (ours.pid, ours.uid, ours.started) == (700, 0, BOOT_TIME + 60)
+    assert ours.arguments == ("/usr/bin/dockerd", "-H", "fd://")
+    assert ours.environment == {"HOME": "/root", "X": "1=2"}
+    assert (rootless.pid, rootless.uid) == (950, 1000)
+
+
+def test_hidden_environment_is_unknown(tmp_path: Path) -> None:
+    (dockerd(tmp_path) / "environ").unlink()
+    [daemon] = scan(LocalFileSystem(str(tmp_path))).daemons
+    assert daemon.environment is None
+
+
+def test_processes_that_end_or_are_odd_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "proc/20").mkdir(parents=True)
+    write(tmp_path, "/proc/21/stat", "garbage")
+    (process(tmp_path, 22, "gone", cgroup=f"/docker/{A}") / "cgroup").unlink()
+    (dockerd(tmp_path) / "cmdline").unlink()
+    table = scan(LocalFileSystem(str(tmp_path)))
+    assert (table.daemons, table.containers) == ((), {})
+
+
+def test_without_proc_nothing_is_known(tmp_path: Path) -> None:
+    assert scan(LocalFileSystem(str(tmp_path))).containers == {}
