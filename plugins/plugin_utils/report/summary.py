@@ -30,11 +30,10 @@ def lines(fleet: Fleet) -> list[str]:
 def _hosts(hosts: list[HostRow]) -> Iterator[str]:
     width = min(max((len(host.name) for host in hosts), default=0), _NAME_WIDTH)
     for host in hosts[:_HOSTS]:
-        counts = [f"{host.failures[severity]} {severity}" for severity in SEVERITIES if host.failures[severity]]
-        counts += [
-            f"{host.summary[status]} {status}" for status in ("error", "waived", "manual") if host.summary[status]
-        ]
-        yield f"  {_short(host.name):<{width}}  {_score(host.score)}  {', '.join(counts) or 'nothing failing'}"
+        failing = ", ".join(f"{host.failures[name]} {name}" for name in SEVERITIES if host.failures[name])
+        others = [f"{host.summary[name]} {name}" for name in ("error", "waived", "manual") if host.summary[name]]
+        aside = f" ({', '.join(others)})" if others else ""
+        yield f"  {_short(host.name):<{width}}  {_score(host.score)}  {failing or 'nothing failing'}{aside}"
     if len(hosts) > _HOSTS:
         yield f"  and {_count(len(hosts) - _HOSTS, 'more host')} with a score as good or better"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import (
     SEVERITIES,
@@ -17,9 +17,13 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.model import (
     Remediation,
     Waiver,
 )
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import sources, writer
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Drift
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import write_host
 
 RUN = "this-run"
+AT = "2026-11-24T23:00:00Z"
 HOSTILE = '<script>document.title="owned"</script>"\'><img src=x onerror=alert(1)>&amp;'
 WAIVER = Waiver(
     "container_root_filesystem_read_only", "Writes its cache; moves to a volume in Q1", "web team", "2027-03-31"
@@ -158,10 +162,20 @@ def fleet(hosts: int, **sizes: Any) -> Iterator[HostReport]:
             yield host_report(name, seed=index, trouble=0.5 * (1 - index / hosts), **sizes)
 
 
-def write_fleet(directory: Path, reports: Iterator[HostReport] | list[HostReport], run: str = RUN) -> list[str]:
+def write_hosts(directory: Path, reports: Iterable[HostReport], run: str = RUN) -> list[str]:
     """Write hosts' files as an audit does; return the hosts' names."""
     names = []
     for report in reports:
         write_host(directory, report, run)
         names.append(report.host)
     return names
+
+
+def write_reports(
+    directory: Path, reports: Iterable[HostReport], *formats: str, previous: Path | None = None, at: str = AT
+) -> Fleet:
+    """Write hosts' files and the reports over them as a run does; return the fleet."""
+    names = write_hosts(directory, reports)
+    summed = Fleet(at, "breakwater.docker 1.2.3", Drift(previous) if previous else None)
+    writer.write(directory, formats, sources.of_run(directory, names, RUN), summed)
+    return summed

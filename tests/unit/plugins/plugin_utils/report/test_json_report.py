@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport, Report
+from ansible_collections.breakwater.docker.tests.unit.plugins.plugin_utils.report import factory
+
+_SCHEMA = json.loads((Path(__file__).parents[5] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+
+def written(directory: Path, *reports: HostReport, **options: Any) -> Any:
+    factory.write_reports(directory, reports, "json", **options)
+    return json.loads((directory / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_a_report_is_what_the_schema_says_and_has_every_finding(tmp_path: Path, number: int) -> None:
+    reports = list(factory.fleet(number))
+    content = written(tmp_path, *reports)
+    jsonschema.Draft202012Validator(_SCHEMA).validate(content)
+    read = Report.from_dict(content)
+    expected = Report(factory.AT, "breakwater.docker 1.2.3", tuple(sorted(reports, key=lambda report: report.host)))
+    assert [host.findings for host in read.hosts] == [host.findings for host in expected.hosts]
+    assert (content["summary"], content["score"]) == (expected.summary, expected.score)
+
+
+def test_a_report_with_drift_is_what_the_schema_says(tmp_path: Path) -> None:
+    written(tmp_path, *factory.fleet(9))
+    better = [factory.host_report(report.host, trouble=0.1) for report in factory.fleet(9)]
+    content = written(tmp_path, *better, previous=tmp_path / "report.json", at="2026-11-25T00:00:00Z")
+    jsonschema.Draft202012Validator(_SCHEMA).validate(content)
+    drift = content["drift"]
+    assert drift["previous"] == factory.AT
+    assert drift["summary"] == {name: len(drift[name]) for name in ("new", "fixed", "still_failing")}
+    assert drift["fixed"]
+
+
+def test_hostile_names_are_kept_as_they_are(tmp_path: Path) -> None:
+    content = written(tmp_path, factory.hostile_report())
+    assert content["hosts"][0]["host"] == factory.HOSTILE
+    jsonschema.Draft202012Validator(_SCHEMA).validate(content)
+
+
+def test_a_hosts_report_has_one_line(tmp_path: Path) -> None:
+    written(tmp_path, *factory.fleet(3))
+    lines = (tmp_path / "report.json").read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith('{"host"') for line in lines) == 3
