@@ -54,18 +54,18 @@ def collect(sources: HostSources) -> dict[str, Any]:
     counts = Lazy(lambda: sprawl.count(sources.documents))
     readers: dict[str, Callable[[FileSystem], Any]] = {
         "operating_system": operating_system,
-        "data_root": lambda _: root(),
-        "data_root_own_filesystem": lambda _: mounts.has_own_file_system(
+        "data_root": lambda _files: root(),
+        "data_root_own_filesystem": lambda _files: mounts.has_own_file_system(
             mounts.read_mounts(files), resolve(files, root())
         ),
-        "docker_group": lambda _: group(),
-        "docker_group_exists": lambda _: members() is not None,
-        "docker_group_members": lambda _: members() or [],
-        "audit_enabled": lambda _: bool(live().rules) and not live().off,
+        "docker_group": lambda _files: group(),
+        "docker_group_exists": lambda _files: members() is not None,
+        "docker_group_members": lambda _files: members() or [],
+        "audit_enabled": lambda _files: bool(live().rules) and not live().off,
         **{f"exec_{name}": _item(execs, name) for name in ("recorded", "total", "privileged", "root", "since")},
         **{name: _item(counts, name) for name in sprawl.NAMES},
         "docker_client": docker_client,
-        "mended_vulnerabilities": lambda _: mended_vulnerabilities(files, commands),
+        "mended_vulnerabilities": lambda _files: mended_vulnerabilities(files, commands),
         "content_trust": content_trust,
         **kernel.READERS,
     }
@@ -73,7 +73,7 @@ def collect(sources: HostSources) -> dict[str, Any]:
 
 
 def _item(source: Callable[[], Mapping[str, Any]], name: str) -> Callable[[FileSystem], Any]:
-    return lambda _: source()[name]
+    return lambda _files: source()[name]
 
 
 def operating_system(files: FileSystem) -> str:

@@ -51,7 +51,9 @@ def collect(reader: EngineReader, documents: EngineDocuments, files: FileSystem)
             "managers_odd": on_manager(lambda: len(managers()) % 2 == 1),
             "managers_unreachable": listed(lambda: [_host(node) for node in managers() if not _is_reachable(node)]),
             "listen_address": from_state("ListenAddr"),
-            "advertise_address": from_state("AdvertiseAddr"),
+            "advertise_address": lambda _info: (
+                _without_port(state().string("AdvertiseAddr")) if _is_active(info) else None
+            ),
             "data_path_address": from_state("DataPathAddr"),
             "overlay_networks": listed(lambda: [str(network.get("Name")) for network in overlays]),
             "overlay_networks_unencrypted": listed(
@@ -87,6 +89,11 @@ def _is_manager(info: Document) -> bool:
 
 def _answer(reader: EngineReader, path: str) -> Document:
     return Document({"answer": reader.get(path)}, f"the engine's answer to {path}")
+
+
+def _without_port(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    return host.strip("[]") if colon and port.isdigit() else address
 
 
 def _optional(cluster: Document, *path: str) -> int:

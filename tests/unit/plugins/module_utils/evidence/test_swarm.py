@@ -96,7 +96,18 @@ def test_a_worker_is_asked_nothing_that_it_does_not_know(files: LocalFileSystem,
     found = collect(files, manager=False, answers={})
     assert found["unreadable"] == {}
     assert (found["active"], found["manager"], found["managers"], found["plain_secrets"]) == (True, False, None, [])
-    assert found["advertise_address"] == "192.0.2.10:2377"
+    assert found["advertise_address"] == "192.0.2.10"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("192.0.2.10:2377", "192.0.2.10"), ("192.0.2.10", "192.0.2.10"), ("[2001:db8::1]:2377", "2001:db8::1"), ("", "")],
+)
+def test_the_port_of_the_advertised_address_is_left_out(
+    files: LocalFileSystem, put: Callable[..., Path], address: str, expected: str
+) -> None:
+    put("/var/lib/docker/swarm/docker-state.json", json.dumps({**STATE, "AdvertiseAddr": address}))
+    assert collect(files)["advertise_address"] == expected
 
 
 @pytest.mark.parametrize(("state", "active"), [("inactive", False), ("", False), ("locked", True), ("error", True)])
