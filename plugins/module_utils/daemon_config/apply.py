@@ -109,7 +109,12 @@ class Transaction:
             return
         keep = self.plan.action == "restart" and bool(self.plan.document.get("live-restore"))
         if keep != self.state.live_restore:
-            self.file.write(render(merge(self.running, {"live-restore": keep})))
+            document = merge(self.running, {"live-restore": keep})
+            # dockerd 26 starts by a file with this default spelled out but refuses to reload it: "userland-proxy-path
+            # is not set". The key is not reloadable, so that leaving it out changes nothing.
+            if document.get("userland-proxy") and "userland-proxy-path" not in document:
+                del document["userland-proxy"]
+            self.file.write(render(document))
             self.host.reload()
             self.host.wait_until(self._socket(self.running), {"live-restore": keep}, self.timeout)
 
