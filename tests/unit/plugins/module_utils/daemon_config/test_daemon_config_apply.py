@@ -1,0 +1,287 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The transaction against an engine that behaves as dockerd 26.1.5 was measured to: what it stops, keeps and refuses.
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable, cast
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import (
+    Consent,
+    Transaction,
+    check_consent,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse, render
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import EngineState, Plan, make_plan
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+
+Document = dict[str, Any]
+HARD = {"icc": False, "live-restore": True}
+BROKEN = {"seccomp-profile": "/nonexistent", "live-restore": True}
+HOSTS = {"hosts": ["fd://"], "live-restore": True}
+RELOADABLE = {"live-restore", "labels", "debug"}
+
+
+class Killed(BaseException):
+    """The run was killed here."""
+
+
+class FakeEngine:
+    """A dockerd under systemd: it reads its file when it is reloaded or started, and stops what it can't keep."""
+
+    systemd = True
+    can_restart = True
+
+    def __init__(self, file: ConfigFile, drop_in: ConfigFile, containers: int = 2) -> None:
+        self.file = file
+        self.drop_in = drop_in
+        self.containers = containers
+        self.alive = True
+        self.effective = parse(file.read() or "", "daemon.json")
+        self.events: list[str] = []
+        self.kill_at = 0
+        self.starts_with: Callable[[Document], bool] = lambda document: "seccomp-profile" not in document
+        command = ("/usr/sbin/dockerd", *(() if drop_in.read() else ("-H", "fd://")))
+        self.unit = Unit(loaded=True, active_state="active", command=command, environment={})
+
+    def event(self, name: str) -> None:
+        self.events.append(name)
+        if len(self.events) == self.kill_at:
+            raise Killed
+
+    def state(self) -> EngineState:
+        if not self.alive:
+            return EngineState(version="26.1.5")
+        live = bool(self.effective.get("live-restore"))
+        return EngineState(running=True, version="26.1.5", containers=self.containers, live_restore=live)
+
+    def reload(self) -> None:
+        self.event("reload")
+        document = parse(self.file.read() or "", "daemon.json")
+        self.effective.update({key: value for key, value in document.items() if key in RELOADABLE})
+
+    def daemon_reload(self) -> None:
+        self.event("daemon-reload")
+
+    def restart(self, timeout: float) -> None:
+        self.event("restart")
+        if self.alive and not self.effective.get("live-restore"):
+            self.containers = 0
+        document = parse(self.file.read() or "", "daemon.json")
+        self.alive = self.starts_with(document) and ("hosts" not in document or bool(self.drop_in.read()))
+        if not self.alive:
+            raise BreakwaterError("failed to start daemon: no")
+        if not document.get("live-restore"):
+            self.containers = 0
+        self.effective = document
+        self.event("restarted")
+
+    def answers(self, socket: str) -> bool:
+        return self.alive
+
+    def wait_until(self, socket: str, document: Document, timeout: float) -> None:
+        if not self.alive:
+            raise BreakwaterError("the engine does not answer")
+        if document.get("live-restore", self.effective.get("live-restore")) != self.effective.get("live-restore"):
+            raise BreakwaterError("live-restore is not what it should be")
+
+
+class Host:
+    """A host's files and engine, and the module's way to use them."""
+
+    def __init__(self, root: Path, document: Document | None) -> None:
+        self.file = ConfigFile(str(root / "daemon.json"))
+        self.drop_in = ConfigFile(str(root / "unit.d/hosts.conf"))
+        if document is not None:
+            self.file.write(render(document))
+        self.engine = FakeEngine(self.file, self.drop_in)
+
+    def transaction(self, config: Document) -> Transaction:
+        current = parse(self.file.read() or "", "daemon.json")
+        unfinished = self.file.unfinished()
+        running = current if unfinished is None else parse(unfinished, "daemon.json")
+        state = self.engine.state()
+        plan = make_plan(current, running, {}, config, state)
+        engine = cast("EngineHost", self.engine)
+        return Transaction(engine, self.file, self.drop_in, running, state, plan, 5)
+
+    def run(self, config: Document) -> str:
+        transaction = self.transaction(config)
+        if transaction.plan.action != "none" or self.document != transaction.plan.document:
+            transaction.apply()
+            self.file.commit()
+        return transaction.plan.action
+
+    @property
+    def document(self) -> Document:
+        return json.loads(self.file.read() or "{}")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path, {"labels": ["a"]})
+
+
+def test_first_hardening_keeps_the_containers(host: Host) -> None:
+    assert host.run(HARD) == "restart"
+    assert host.engine.containers == 2
+    assert host.engine.effective == {"labels": ["a"], **HARD}
+    assert host.engine.events == ["reload", "restart", "restarted"]
+    assert host.run(HARD) == "none"
+
+
+def test_host_without_a_file(tmp_path: Path) -> None:
+    host = Host(tmp_path, None)
+    host.run(HARD)
+    assert host.engine.containers == 2
+    assert host.document == HARD
+
+
+def test_reloadable_keys_are_reloaded(host: Host) -> None:
+    assert host.run({"labels": ["b"]}) == "reload"
+    assert host.engine.events == ["reload"]
+    assert host.engine.effective == {"labels": ["b"]}
+
+
+def test_engine_that_does_not_start_is_brought_back_with_its_containers(host: Host) -> None:
+    with pytest.raises(BreakwaterError, match=r"taken back: failed to start daemon: no. .* the engine runs by"):
+        host.run(BROKEN)
+    assert host.document == {"labels": ["a"]}
+    assert host.engine.alive
+    assert host.engine.containers == 2
+    assert host.file.unfinished() is None
+
+
+def test_engine_that_does_not_come_back_is_said_so(host: Host) -> None:
+    host.engine.starts_with = lambda _document: False
+    with pytest.raises(BreakwaterError, match="as before, but the engine does not come back: failed to start"):
+        host.run(HARD)
+    assert host.document == {"labels": ["a"]}
+
+
+def test_reload_without_effect_never_leads_to_a_restart(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.engine, "reload", lambda: host.engine.event("reload"))
+    with pytest.raises(BreakwaterError, match="live-restore is not what it should be"):
+        host.run(HARD)
+    assert "restart" not in host.engine.events
+    assert host.engine.containers == 2
+    assert host.document == {"labels": ["a"]}
+
+
+def test_full_disk_changes_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: str, _text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(host.file, "_replace", full)
+    with pytest.raises(BreakwaterError, match=r"No space left on device. .* as before and the engine runs by it"):
+        host.run(HARD)
+    assert host.document == {"labels": ["a"]}
+    assert host.engine.containers == 2
+
+
+def test_engine_that_was_down_is_not_tried_again(host: Host) -> None:
+    host.engine.alive = False
+    with pytest.raises(BreakwaterError, match="as before and the engine was down before as well"):
+        host.run(BROKEN)
+    assert host.engine.events == ["restart"]
+
+
+def test_engine_that_was_down_is_started(host: Host) -> None:
+    host.engine.alive = False
+    host.run(HARD)
+    assert host.engine.alive
+
+
+def test_hosts_come_and_go_with_the_drop_in(host: Host) -> None:
+    host.run(HOSTS)
+    assert host.drop_in.read() is not None
+    assert host.engine.containers == 2
+    host.engine.unit = Unit(True, "active", ("/usr/sbin/dockerd",), {})
+    assert host.run({**HOSTS, "icc": False}) == "restart"
+    assert host.drop_in.read() is not None
+    host.run({"hosts": None})
+    assert host.drop_in.read() is None
+
+
+def test_drop_in_is_taken_back_too(host: Host) -> None:
+    with pytest.raises(BreakwaterError, match="taken back"):
+        host.run({**BROKEN, **HOSTS})
+    assert host.drop_in.read() is None
+    assert host.engine.alive
+
+
+@pytest.mark.parametrize("config", [HARD, HOSTS, {"labels": ["b"]}])
+def test_run_after_a_killed_one_converges(config: Document, tmp_path: Path) -> None:
+    for step in range(1, 12):
+        host = Host(tmp_path / str(step), {"labels": ["a"]})
+        host.engine.kill_at = step
+        try:
+            host.run(config)
+        except Killed:
+            pass
+        else:
+            break
+        host.engine.kill_at = 0
+        host.run(config)
+        assert host.engine.effective == {"labels": ["a"], **config}, f"killed at {host.engine.events}"
+        assert host.engine.containers == 2
+        assert host.file.unfinished() is None
+        assert host.run(config) == "none"
+    assert step > 1
+
+
+def test_engine_without_systemd_is_not_restarted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.engine, "can_restart", False)
+    host.transaction({"labels": ["b"]}).check()
+    with pytest.raises(InputError, match=r"Changing icc, live-restore takes a restart .*nothing was changed"):
+        host.transaction(HARD).check()
+    host.engine.alive = False
+    host.transaction(HARD).check()
+    host.run(HARD)
+    assert host.engine.events == []
+    assert host.document["icc"] is False
+
+
+def plan(action: str, document: Document) -> Plan:
+    return Plan(document, action, ("icc",), (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("action", "document", "containers", "consent", "sentence"),
+    [
+        ("data_move", {}, 0, Consent(), "allow_data_move: true"),
+        ("data_move", HARD, 2, Consent(data_move=True), "allow_interruption: true"),
+        ("restart", {}, 2, Consent(), "stops the 2 running containers"),
+    ],
+)
+def test_consent_is_needed(action: str, document: Document, containers: int, consent: Consent, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        check_consent(plan(action, document), EngineState(running=True, containers=containers), consent)
+
+
+@pytest.mark.parametrize(
+    ("action", "document", "containers", "consent"),
+    [
+        ("data_move", {}, 0, Consent(data_move=True)),
+        ("data_move", {}, 2, Consent(data_move=True, interruption=True)),
+        ("restart", {}, 0, Consent()),
+        ("restart", HARD, 2, Consent()),
+        ("restart", {}, 2, Consent(interruption=True)),
+        ("reload", {}, 2, Consent()),
+    ],
+)
+def test_consent_is_not_asked_for_in_vain(action: str, document: Document, containers: int, consent: Consent) -> None:
+    check_consent(plan(action, document), EngineState(running=True, containers=containers), consent)
+
+
+def test_moving_data_stops_the_containers_in_order(host: Host) -> None:
+    host.engine.effective["live-restore"] = True
+    host.run({"userns-remap": "default", "live-restore": True})
+    assert host.engine.events[0] == "reload"
+    assert host.engine.containers == 0

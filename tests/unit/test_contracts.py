@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What the parts of the collection promise each other: defaults, argument specs, READMEs, catalogue, action group.
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.breakwater.docker.plugins.plugin_utils.catalogue_loader import builtin
+
+ROOT = Path(__file__).parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+#: Lines that a file may have, by what it is.
+SIZES = {
+    "plugins/modules/*.py": 400,
+    "plugins/module_utils/**/*.py": 300,
+    "plugins/plugin_utils/**/*.py": 300,
+    "roles/*/tasks/*.yml": 60,
+    "roles/*/defaults/main.yml": 120,
+}
+TASKS_OF_A_ROLE = 15
+
+
+def read_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def options(role: str) -> dict[str, Any]:
+    return read_yaml(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+def count_tasks(tasks: list[dict[str, Any]]) -> int:
+    """Count tasks, those in blocks and not the blocks themselves; importing a file is none."""
+    return sum(
+        count_tasks(task["block"]) if "block" in task else "ansible.builtin.import_tasks" not in task for task in tasks
+    )
+
+
+@pytest.fixture(scope="module")
+def role_readmes() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("role_readmes", ROOT / "tests/tools/role_readmes.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
+    documented = {name: option["default"] for name, option in options(role).items() if not option.get("required")}
+    assert read_yaml(ROOT / "roles" / role / "defaults/main.yml") == documented
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_variables_carry_the_name_of_their_role(role: str) -> None:
+    assert [name for name in options(role) if not name.startswith(f"{role}_")] == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_roles_are_small(role: str) -> None:
+    files = (ROOT / "roles" / role / "tasks").glob("*.yml")
+    assert sum(count_tasks(read_yaml(path)) for path in files) <= TASKS_OF_A_ROLE
+
+
+def test_readmes_of_the_roles_are_fresh(role_readmes: ModuleType) -> None:
+    pages = role_readmes.pages()
+    assert {path.parent.name for path in pages} == set(ROLES)
+    assert [path for path, page in pages.items() if not path.is_file() or path.read_text("utf-8") != page] == []
+
+
+def test_remedies_exist() -> None:
+    for item in builtin().values():
+        remedy = item.control.remediation
+        if remedy.role is not None:
+            assert remedy.variable in options(remedy.role), item.control.id
+
+
+def test_every_module_is_in_the_action_group() -> None:
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
+    assert set(read_yaml(ROOT / "meta/runtime.yml")["action_groups"]["docker"]) == modules
+
+
+@pytest.mark.parametrize("pattern", SIZES)
+def test_files_are_small(pattern: str) -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.glob(pattern)}
+    assert {path: length for path, length in lengths.items() if length > SIZES[pattern]} == {}
