@@ -56,7 +56,8 @@ def _verdict(compiled: CompiledControl, context: Mapping[str, Any], unreadable: 
     control = compiled.control
     blocked = sorted(compiled.reads & unreadable.keys())
     if blocked:
-        return "error", f"Can't be decided: {'; '.join(unreadable[name] for name in blocked)}."
+        reasons = dict.fromkeys(unreadable[name] for name in blocked)
+        return "error", f"Can't be decided: {'; '.join(reasons)}."
     try:
         if compiled.applies and not compiled.applies.decide(context):
             return "not_applicable", control.not_applicable or "Does not apply to this object."

@@ -76,8 +76,7 @@ def collect(sources: FileSources) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for purpose, candidates in _places(sources):
         paths = list(dict.fromkeys(_real(files, path) for path in candidates))
-        present = [path for path in paths if not _is_absent(files, path)]
-        found.extend(examiner.examine(path, purpose) for path in present or paths[:1])
+        found.extend(examiner.examine(path, purpose) for path in _chosen(files, paths))
     try:
         sources.settings.get("tlsverify", False)
     except UnreadableError as error:
@@ -146,11 +145,15 @@ def _status(files: FileSystem, path: str) -> os.stat_result | None:
     return None if stat.S_ISCHR(status.st_mode) else status
 
 
-def _is_absent(files: FileSystem, path: str) -> bool:
-    try:
-        return _status(files, path) is None
-    except OSError:
-        return False
+def _chosen(files: FileSystem, paths: list[str]) -> list[str]:
+    """Return the paths that exist, else one that may not be looked at, else the first, which is missing."""
+    existing, closed = [], []
+    for path in paths:
+        try:
+            existing += [path] if _status(files, path) else []
+        except OSError:
+            closed.append(path)
+    return existing or closed[:1] or paths[:1]
 
 
 def _places(sources: FileSources) -> Places:
@@ -192,10 +195,17 @@ def _texts(values: list[Any]) -> list[str]:
 
 
 def _unit(files: FileSystem, name: str) -> str:
-    paths = [posixpath.join(directory, name) for directory in _UNIT_DIRECTORIES]
-    usual = posixpath.join("/usr/lib/systemd/system", name)
-    # a masked unit hides those of the directories after it
-    return next((p for p in paths if resolve(files, p) == _MASK or not _is_absent(files, p)), usual)
+    """Return the path of the unit that systemd takes; a masked one, which is a link, hides those that follow."""
+    for directory in _UNIT_DIRECTORIES:
+        path = posixpath.join(directory, name)
+        try:
+            files.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            pass  # it may be there: the finding will tell that it may not be looked at
+        return path
+    return posixpath.join("/usr/lib/systemd/system", name)
 
 
 def _drop_ins(files: FileSystem) -> Places:

@@ -38,8 +38,8 @@ def collect(reader: EngineReader, documents: EngineDocuments, files: FileSystem)
     def listed(item: Callable[[], list[str]]) -> Callable[[Document], list[str]]:
         return lambda _info: sorted(item()) if manager() else []
 
-    def from_state(name: str) -> Callable[[Document], str | None]:
-        return lambda _info: state().string(name) if _is_active(info) else None
+    def from_state(name: str, item: Callable[[str], str] = str) -> Callable[[Document], str | None]:
+        return lambda _info: item(state().string(name)) if _is_active(info) else None
 
     fields = gather(
         info,
