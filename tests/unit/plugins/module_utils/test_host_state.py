@@ -15,9 +15,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 
 MISSING = CommandResult(None, "", "is not installed")
 UNIT = (
-    "ExecStart={ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// ; ignore_errors=no ; }\n"
-    "LoadState=loaded\n"
-)
     "ExecStart={ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// ; ignore_errors=no ; }\nLoadState=loaded\n"
 )
 POLICY = "docker.io:\n  Installed: (none)\n  Candidate: %s\n  Version table:\n"
