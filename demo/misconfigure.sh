@@ -5,6 +5,7 @@ set -eu
 mkdir -p /etc/docker /etc/systemd/system/docker.service.d
 cat >/etc/docker/daemon.json <<'JSON'
 {
+  "hosts": ["unix:///var/run/docker.sock", "tcp://127.0.0.1:2375"],
   "icc": true,
   "live-restore": false,
   "insecure-registries": ["registry.example.org:5000"],
@@ -16,7 +17,7 @@ JSON
 cat >/etc/systemd/system/docker.service.d/override.conf <<'UNIT'
 [Service]
 ExecStart=
-ExecStart=/usr/sbin/dockerd -H fd:// -H tcp://127.0.0.1:2375 --containerd=/run/containerd/containerd.sock
+ExecStart=/usr/sbin/dockerd --containerd=/run/containerd/containerd.sock
 UNIT
 chmod 0666 /etc/docker/daemon.json
 systemctl daemon-reload
@@ -29,6 +30,6 @@ run --name docker-socket -v /var/run/docker.sock:/var/run/docker.sock busybox:lo
 run --name host-namespaces --network host --pid host --ipc host busybox:local sleep 100000000
 run --name host-files -v /etc:/host/etc -v /:/host/root --cap-add SYS_ADMIN busybox:local sleep 100000000
 run --name unconfined --security-opt seccomp=unconfined --security-opt apparmor=unconfined busybox:local sleep 100000000
-run --name secret -e "SECRET_TOKEN=${SECRET_TOKEN:-correct-horse-battery-staple}" -p 8080:80 busybox:local sleep 100000000
+run --name secret -e SECRET_TOKEN=correct-horse-battery-staple -p 8080:80 busybox:local sleep 100000000
 docker run -d --name careful --restart on-failure:5 --user 1000:1000 --read-only --cap-drop ALL --security-opt no-new-privileges \
     --memory 64m --memory-swap 64m --cpu-shares 512 --pids-limit 64 --network none busybox:local sleep 100000000 >/dev/null
