@@ -147,13 +147,17 @@ def _status(files: FileSystem, path: str) -> os.stat_result | None:
 
 def _chosen(files: FileSystem, paths: list[str]) -> list[str]:
     """Return the paths that exist, else one that may not be looked at, else the first, which is missing."""
-    existing, closed = [], []
-    for path in paths:
-        try:
-            existing += [path] if _status(files, path) else []
-        except OSError:
-            closed.append(path)
+    seen = {path: _presence(files, path) for path in paths}
+    existing = [path for path in paths if seen[path] == "existing"]
+    closed = [path for path in paths if seen[path] == "closed"]
     return existing or closed[:1] or paths[:1]
+
+
+def _presence(files: FileSystem, path: str) -> str:
+    try:
+        return "missing" if _status(files, path) is None else "existing"
+    except OSError:
+        return "closed"
 
 
 def _places(sources: FileSources) -> Places:
@@ -196,16 +200,18 @@ def _texts(values: list[Any]) -> list[str]:
 
 def _unit(files: FileSystem, name: str) -> str:
     """Return the path of the unit that systemd takes; a masked one, which is a link, hides those that follow."""
-    for directory in _UNIT_DIRECTORIES:
-        path = posixpath.join(directory, name)
-        try:
-            files.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError:
-            pass  # it may be there: the finding will tell that it may not be looked at
-        return path
-    return posixpath.join("/usr/lib/systemd/system", name)
+    paths = [posixpath.join(directory, name) for directory in _UNIT_DIRECTORIES]
+    usual = posixpath.join("/usr/lib/systemd/system", name)
+    return next((path for path in paths if not _is_missing(files, path)), usual)
+
+
+def _is_missing(files: FileSystem, path: str) -> bool:
+    try:
+        files.lstat(path)
+    except OSError as error:
+        # what may not be looked at may be there
+        return isinstance(error, (FileNotFoundError, NotADirectoryError))
+    return False
 
 
 def _drop_ins(files: FileSystem) -> Places:

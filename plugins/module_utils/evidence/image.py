@@ -9,7 +9,6 @@ import re
 import time
 from datetime import datetime, timezone
 from typing import Any, Callable, Mapping, Sequence
-from urllib.parse import quote
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
@@ -21,6 +20,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import en
 
 #: Two requests are made for each image, used ones first; of what lies beyond only the names are told.
 IMAGE_LIMIT = 500
+_ID = re.compile("[A-Za-z0-9:]+")
 _ROOT_USERS = ("", "root", "0")
 #: Dates before Docker's first release are those of a reproducible build, which hides when it was.
 _FIRST_YEAR = 2013
@@ -100,7 +100,9 @@ def _object(
 def _ask(reader: EngineReader | None, identifier: str, what: str) -> Any:
     if reader is None:
         raise UnreadableError(f"only {IMAGE_LIMIT} images are examined closely, and this host has more")
-    return reader.get(f"/images/{quote(identifier, safe=':')}/{what}")
+    if not _ID.fullmatch(identifier):
+        raise UnreadableError("the engine lists the image without an id")
+    return reader.get(f"/images/{identifier}/{what}")
 
 
 def _inspect(reader: EngineReader | None, identifier: str) -> Document:
@@ -146,7 +148,7 @@ def _moment(image: Document) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+        moment = datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
     except ValueError:
         raise UnreadableError(f"{image.name}: Created is not a date") from None
     return moment if moment.year >= _FIRST_YEAR else None
