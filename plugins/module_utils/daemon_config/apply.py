@@ -81,7 +81,7 @@ class Transaction:
             self._make_effective()
         except (BreakwaterError, OSError) as error:
             outcome = self._roll_back(drop_in_before, restarted)
-            raise BreakwaterError(f"The new configuration was taken back: {error}. {outcome}") from error
+            raise BreakwaterError(f"The new configuration was taken back: {str(error).rstrip('.')}. {outcome}") from error
 
     def _write(self, text: str, drop_in: str) -> None:
         """Write both files in the order in which each state between is one that dockerd can start from."""
@@ -142,7 +142,7 @@ class Transaction:
             if self.state.running:
                 error = self._attempt(self.host.reload, socket)
         if error:
-            return f"{self.file.path} is as before, but the engine does not come back: {error}."
+            return f"{self.file.path} is as before, but the engine does not come back: {str(error).rstrip('.')}."
         engine = "runs by it" if self.state.running else "was down before as well"
         return f"{self.file.path} is as before and the engine {engine}."
 
