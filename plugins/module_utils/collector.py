@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     container,
@@ -42,6 +43,9 @@ def collect(
         scopes = _collect_scopes(reader, files, commands, socket_path, deep_scan)
     except EngineError as error:
         scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
+    except UnreadableError as error:
+        reason = f"The engine's documents contradict its API: {error}."
+        scopes = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
     collected_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **scopes}
 

@@ -14,6 +14,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Eng
 
 _BINARIES = ("/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd", "/usr/local/sbin/dockerd")
 
+_HINT = "check that docker_host is the socket of a Docker Engine."
+
 
 @dataclass(frozen=True)
 class EngineDocuments:
@@ -56,7 +58,7 @@ def _inspect_all(reader: EngineReader) -> Iterator[dict[str, Any]]:
     for entry in expect_objects(reader.get("/containers/json?all=1"), "/containers/json"):
         container_id = entry.get("Id")
         if not isinstance(container_id, str) or not container_id.isalnum():
-            raise EngineError("invalid", "The engine lists a container without an id: is this a Docker Engine?")
+            raise EngineError("invalid", f"The engine lists a container without an id: {_HINT}")
         try:
             yield expect_object(reader.get(f"/containers/{container_id}/json"), "/containers/ID/json")
         except MissingDocumentError:
@@ -67,7 +69,7 @@ def expect_object(raw: Any, path: str) -> dict[str, Any]:
     """Return `raw` when it is a JSON object; EngineError invalid otherwise."""
     if isinstance(raw, dict):
         return raw
-    raise EngineError("invalid", f"The engine's answer to {path} is not an object: is this a Docker Engine?")
+    raise EngineError("invalid", f"The engine's answer to {path} is not an object: {_HINT}")
 
 
 def expect_objects(raw: Any, path: str) -> list[dict[str, Any]]:
@@ -75,7 +77,7 @@ def expect_objects(raw: Any, path: str) -> list[dict[str, Any]]:
     items = [] if raw is None else raw
     if isinstance(items, list) and all(isinstance(item, dict) for item in items):
         return items
-    raise EngineError("invalid", f"The engine's answer to {path} is not a list of objects: is this a Docker Engine?")
+    raise EngineError("invalid", f"The engine's answer to {path} is not a list of objects: {_HINT}")
 
 
 def _checked_version(raw: Any) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def _checked_version(raw: Any) -> dict[str, Any]:
         raise EngineError("absent", "Podman answers at this socket; no Docker Engine runs here.")
     number = version.get("Version")
     if not isinstance(number, str) or not number[:1].isdigit() or not isinstance(version.get("ApiVersion"), str):
-        raise EngineError("invalid", "The engine's answer to /version has no version: is this a Docker Engine?")
+        raise EngineError("invalid", f"The engine's answer to /version has no version: {_HINT}")
     return version
 
 

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import network
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import recorded
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
+
+
+def collect(root: Path, *networks: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    recording = recorded("26.1-rootful")
+    containers = [doc for path, doc in recording.items() if path.startswith("/containers/") and isinstance(doc, dict)]
+    documents = EngineDocuments({}, {}, containers, [], list(networks) or recording["/networks"], [])
+    return {found["name"]: found for found in network.collect(documents, LocalFileSystem(str(root)))}
+
+
+def make(name: str = "n", driver: str = "bridge", options: Any = None) -> dict[str, Any]:
+    return {
+        "Id": "1",
+        "Name": name,
+        "Driver": driver,
+        "Scope": "local",
+        "Internal": False,
+        "EnableIPv6": False,
+        "Options": options,
+    }
+
+
+def test_recorded_networks(tmp_path: Path) -> None:
+    write(tmp_path, "/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
+    found = collect(tmp_path)
+    assert sorted(found) == ["bridge", "net"]
+    assert found["bridge"]["default_bridge"] is True
+    assert (found["bridge"]["icc"], found["net"]["icc"]) == (True, False)
+    assert found["net"]["containers"] == ["hardened"]
+    assert found["net"]["bridge_filtered"] is True
+    assert found["net"]["unreadable"] == {}
+
+
+def test_missing_bridge_filter_is_off(tmp_path: Path) -> None:
+    assert collect(tmp_path)["net"]["bridge_filtered"] is False
+
+
+def test_other_drivers_have_no_icc(tmp_path: Path) -> None:
+    found = collect(tmp_path, make("m", "macvlan", {}), make("bridge", "overlay"))
+    assert (found["m"]["icc"], found["bridge"]["default_bridge"]) == (None, False)
+
+
+def test_modes_of_the_gateway(tmp_path: Path) -> None:
+    mode = {"com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected"}
+    assert collect(tmp_path, make(options=mode))["n"]["gateway_modes"] == ["nat", "nat-unprotected"]
+    assert collect(tmp_path, make())["n"]["gateway_modes"] == ["nat"]
+
+
+def test_garbage_is_unreadable(tmp_path: Path) -> None:
+    found = collect(tmp_path, {**make(options=[]), "Internal": "no"})["n"]
+    assert {"icc", "internal", "gateway_modes"} <= found["unreadable"].keys()
