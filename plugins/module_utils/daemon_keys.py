@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 
-@dataclass(frozen=True)
-class DaemonKey:
+class DaemonKey(NamedTuple):
     """One key: `since` is the first engine version that knows it, `until` the first that refuses it.
 
     None stands for older than 20.10 and for still known. `reloadable` keys take effect by SIGHUP; those that move data

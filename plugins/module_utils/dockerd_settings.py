@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import os.path
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Sequence, TypeVar
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
@@ -52,8 +51,7 @@ _TLS_FILES = {"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
 _DEFAULT_CONFIG = "/etc/docker/daemon.json"
 
 
-@dataclass(frozen=True)
-class DaemonSettings:
+class DaemonSettings(NamedTuple):
     """What one dockerd was told; `process` is None where no dockerd that serves the socket can be seen."""
 
     process: DaemonProcess | None = None
@@ -62,9 +60,9 @@ class DaemonSettings:
     """Why the configuration file can't be read or understood; empty when it can, or when there is none."""
     config_changed: float | None = None
     """When the configuration file was changed, in Unix time; None where there is no such file."""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
     """Values by the keys of daemon.json; proxies are flat (`http-proxy`)."""
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = {}
     """Where each value comes from: flag, environment or file."""
     clashes: tuple[str, ...] = ()
     """Keys that are given as flag and in the file: with them dockerd will not start again."""

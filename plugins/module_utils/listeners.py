@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -19,8 +18,7 @@ _TIMEOUT = 2.0
 _REFUSAL_TIMEOUT = 0.5
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """How a port answers: with TLS or not, and whether it wants a client's certificate."""
 
     tls: bool

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
-from typing import Any, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol, Sequence
 
 
 class EngineReader(Protocol):
@@ -19,8 +18,7 @@ class EngineReader(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class CommandResult:
+class CommandResult(NamedTuple):
     """What a command left behind; `rc` is None when it is missing or did not end in time."""
 
     rc: int | None

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
@@ -20,8 +19,7 @@ _PARENT, _START_TICKS = 1, 19
 _PAGE = 4096
 
 
-@dataclass(frozen=True)
-class DaemonProcess:
+class DaemonProcess(NamedTuple):
     """A running dockerd; `environment` is None where this user may not read it, `started` is Unix time in seconds."""
 
     pid: int
@@ -31,12 +29,11 @@ class DaemonProcess:
     started: float
 
 
-@dataclass(frozen=True)
-class ProcessTable:
+class ProcessTable(NamedTuple):
     """What one scan saw: daemons by ascending PID, and by container id the (PID, command name) of its processes."""
 
     daemons: tuple[DaemonProcess, ...] = ()
-    containers: Mapping[str, list[tuple[int, str]]] = field(default_factory=dict)
+    containers: Mapping[str, list[tuple[int, str]]] = {}
 
 
 def scan(files: FileSystem) -> ProcessTable:

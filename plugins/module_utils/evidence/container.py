@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
@@ -21,8 +20,7 @@ _ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 (nothing is bound here)
 _DEFAULT_CPU_SHARES = (0, 1024)
 
 
-@dataclass(frozen=True)
-class _Estate:
+class _Estate(NamedTuple):
     """What the containers of one host have in common."""
 
     files: FileSystem
@@ -37,8 +35,7 @@ class _Estate:
     """Ids of the containers that may write, by volume."""
 
 
-@dataclass(frozen=True)
-class _Subject:
+class _Subject(NamedTuple):
     doc: Document
     estate: _Estate
     kernel: dict[str, Any] | None

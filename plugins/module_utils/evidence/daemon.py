@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
@@ -31,8 +30,7 @@ _LOG_SIZES = ("max-size", "max-file")
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
-@dataclass(frozen=True)
-class _Sources:
+class _Sources(NamedTuple):
     api: Document
     networks: list[Document]
     settings: DaemonSettings

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
@@ -17,8 +16,7 @@ _BINARIES = ("/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd", 
 _HINT = "check that docker_host is the socket of a Docker Engine."
 
 
-@dataclass(frozen=True)
-class EngineDocuments:
+class EngineDocuments(NamedTuple):
     """What the engine said: each document is read once and shared by the scopes that need it."""
 
     version: dict[str, Any]
