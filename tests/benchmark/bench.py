@@ -1,5 +1,6 @@
 # `make bench`: what an audit costs by number of containers, beside the floor (floor.py), measured in turn in one run.
-# The collector is timed as the payload that Ansible runs on a host, in a fresh process; the playbook as a user runs it.
+# Columns: the floor; the collector in a process of its own; the module as Ansible runs it on a host, and `ping` likewise,
+# which is Ansible's part of it; the playbook as users run it. As on a host, the collector is imported from a zip file.
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from statistics import median
 
@@ -49,51 +51,78 @@ def remove_containers() -> None:
         run(["docker", "rm", "-fv", *ids])
 
 
-def collector_payload(directory: Path) -> Path:
-    """Let Ansible leave the module with its arguments, as it is copied to a host, below `directory`."""
+def payload(module: str, directory: Path) -> list[str]:
+    """Let Ansible leave a module with its arguments as it is copied to a host; return the command that runs it."""
     run(
-        ["ansible", "localhost", "-m", "breakwater.docker.docker_compliance_info"],
+        ["ansible", "localhost", "-m", module],
         ANSIBLE_KEEP_REMOTE_FILES="true",
         ANSIBLE_PIPELINING="false",
         ANSIBLE_REMOTE_TMP=str(directory),
     )
-    [payload] = directory.glob("*/AnsiballZ_docker_compliance_info.py")
-    return payload
+    [script] = directory.glob(f"*/AnsiballZ_{module.rpartition('.')[2]}.py")
+    return [sys.executable, str(script)]
 
 
-def measure(payload: Path, reports: Path) -> tuple[float, float, float]:
-    """Return the median seconds of the floor, the collector and the whole playbook."""
-    floor, collector = [], []
-    for _round in range(ROUNDS):
-        floor.append(seconds([sys.executable, "tests/benchmark/floor.py"]))
-        collector.append(seconds([sys.executable, str(payload)]))
-    report_dir = f"docker_compliance_report_dir={reports}"
+def zipped_collector(directory: Path) -> Path:
+    """Zip what the collector imports, as Ansible does for a host, where nothing is compiled beforehand."""
+    archive = directory / "collector.zip"
+    package = "ansible_collections/breakwater/docker/plugins/module_utils"
+    with zipfile.ZipFile(archive, "w") as target:
+        for parent in [Path(package), *Path(package).parents][:-1]:
+            target.writestr(f"{parent}/__init__.py", "")
+        for source in (ROOT / "plugins/module_utils").rglob("*.py"):
+            target.write(source, package / source.relative_to(ROOT / "plugins/module_utils"))
+        target.writestr(f"{package}/evidence/__init__.py", "")
+    return archive
+
+
+def measure(commands: list[list[str]], rounds: int) -> list[float]:
+    """Return the median seconds of each command; the commands take turns."""
+    times = [[seconds(command) for command in commands] for _round in range(rounds)]
+    return [median(column) for column in zip(*times)]
+
+
+def bench(directory: Path) -> None:
+    """Measure every count of containers and print the table."""
+    here = Path(__file__).parent
+    processes = [
+        [sys.executable, str(here / "floor.py")],
+        ["env", f"PYTHONPATH={zipped_collector(directory)}", sys.executable, str(here / "collector.py")],
+        payload("breakwater.docker.docker_compliance_info", directory),
+        payload("ansible.builtin.ping", directory),
+    ]
+    report_dir = f"docker_compliance_report_dir={directory}/reports"
     playbook = ["ansible-playbook", "breakwater.docker.compliance", "-i", "localhost,", "-c", "local", "-e", report_dir]
-    return median(floor), median(collector), median(seconds(playbook) for _round in range(PLAYBOOK_ROUNDS))
+    rows = []
+    print("containers   floor s   collector s   ratio   module s   ping s   playbook s", flush=True)
+    for started, count in zip((0, *COUNTS), COUNTS):
+        start_containers(started, count)
+        row = measure(processes, ROUNDS) + measure([playbook], PLAYBOOK_ROUNDS)
+        rows.append(row)
+        print(
+            "{:10}   {:7.3f}   {:11.3f}   {:5.2f}   {:8.3f}   {:6.3f}   {:10.2f}".format(
+                count, row[0], row[1], row[1] / row[0], *row[2:]
+            ),
+            flush=True,
+        )
+    growth = [1000 * (most - least) / (COUNTS[-1] - COUNTS[0]) for least, most in zip(rows[0], rows[-1])]
+    print("ms/container {:7.2f}   {:11.2f}           {:8.2f}   {:6.2f}   {:10.2f}".format(*growth))
 
 
 def main() -> None:
-    """Measure every count of containers and print the table."""
+    """Run the benchmark; its containers are removed however it ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rows = []
     remove_containers()
     others = len(run(["docker", "ps", "-aq"]).split())
-    print(f"Medians of {ROUNDS} rounds (playbook: {PLAYBOOK_ROUNDS}); {others} other containers are on this engine.")
-    print("containers   floor s   collector s   ratio   playbook s", flush=True)
+    load = os.getloadavg()[0]
+    print(
+        f"Medians of {ROUNDS} rounds (playbook: {PLAYBOOK_ROUNDS}). Other containers here: {others}; load: {load:.1f}."
+    )
     try:
         with tempfile.TemporaryDirectory() as directory:
-            payload = collector_payload(Path(directory))
-            for started, count in zip((0, *COUNTS), COUNTS):
-                start_containers(started, count)
-                floor, collector, playbook = measure(payload, Path(directory) / "reports")
-                rows.append((count, floor, collector, playbook))
-                ratio = collector / floor
-                print(f"{count:10}   {floor:7.3f}   {collector:11.3f}   {ratio:5.2f}   {playbook:10.2f}", flush=True)
+            bench(Path(directory))
     finally:
         remove_containers()
-    (fewest, *least), (most, *greatest) = rows[0], rows[-1]
-    growth = [1000 * (after - before) / (most - fewest) for before, after in zip(least, greatest)]
-    print("Growth per container: floor {:.2f} ms, collector {:.2f} ms, playbook {:.2f} ms".format(*growth))
 
 
 if __name__ == "__main__":
