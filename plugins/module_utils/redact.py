@@ -16,16 +16,17 @@ _NAME = re.compile(
 #: Names like the above that hold where the secret is, or how it is used, but not the secret.
 _HARMLESS_NAME = re.compile(r"(?:_file|_path|_dir|_ttl|_expiry|_lifetime|_length|_policy)$", re.IGNORECASE)
 _HARMLESS_VALUE = re.compile(r"(?:|true|false|yes|no|none|null|on|off|0|1)\Z", re.IGNORECASE)
+#: Each alternative begins where a word does: else the time would grow with the square of a hostile text's length.
 _SHAPE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bgh[pousr]_[0-9A-Za-z]{20,}|\bgithub_pat_[0-9A-Za-z_]{20,}|\bglpat-[0-9A-Za-z_-]{16,}"
     r"|\bxox[abprs]-[0-9A-Za-z-]{10,}|\b[sr]k_live_[0-9A-Za-z]{10,}|\bnpm_[0-9A-Za-z]{30,}|\bAIza[0-9A-Za-z_-]{30,}"
     r"|\bSWMTKN-1-|\bSWMKEY-1-|\bdckr_pat_[0-9A-Za-z_-]{16,}|\bhvs\.[0-9A-Za-z_-]{20,}"
-    r"|\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."
-    r"|[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
+    r"|(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."
+    r"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
 )
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
+_ASSIGNMENT = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
 
 
 def looks_secret(name: str, value: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
@@ -17,6 +17,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_l
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
+
+Value = TypeVar("Value")
 
 #: Two requests are made for each image, used ones first; of what lies beyond only the names are told.
 IMAGE_LIMIT = 500
@@ -35,34 +37,45 @@ def collect(
     now: float | None = None,
 ) -> list[dict[str, Any]]:
     """Return the evidence of each image; `deep_scan` looks for setuid files on disk, `now` is Unix time in seconds."""
-    used = sprawl.used_images(documents.containers)
+    users = Lazy(lambda: sprawl.used_images(documents.containers))
+    no_users: dict[str, list[str]] = {}
+    known_users = _or_empty(users, no_users)
     scanner = LayerScanner(files, str(documents.info.get("DockerRootDir") or "/var/lib/docker")) if deep_scan else None
-    listed = [image for image in documents.images if image.get("Id") in used or _tags(image)]
-    listed.sort(key=lambda image: image.get("Id") not in used)
+    listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
+    listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now
     return [
-        _object(reader if index < IMAGE_LIMIT else None, image, used, scanner, moment)
-        for index, image in enumerate(listed)
+        _object(reader if index < IMAGE_LIMIT else None, entry, users, scanner, moment)
+        for index, entry in enumerate(listed)
     ]
 
 
-def _tags(image: Mapping[str, Any]) -> list[str]:
+def _identifier(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("Id") or "")
+
+
+def _named(entry: Mapping[str, Any]) -> bool:
+    no_names: list[str] = []
+    return bool(_or_empty(lambda: sprawl.names(entry), no_names))
+
+
+def _or_empty(read: Callable[[], Value], empty: Value) -> Value:
+    """Return what decides about an order or a name only, where a gap is told elsewhere."""
     try:
-        return sprawl.names(image)
+        return read()
     except UnreadableError:
-        return []
+        return empty
 
 
 def _object(
     reader: EngineReader | None,
     entry: Mapping[str, Any],
-    used: Mapping[str, Sequence[str]],
+    users: Callable[[], Mapping[str, Sequence[str]]],
     scanner: LayerScanner | None,
     now: float,
 ) -> dict[str, Any]:
-    identifier = str(entry.get("Id") or "")
+    identifier = _identifier(entry)
     about = Document(entry, "the engine's answer to /images/json")
-    containers = list(used.get(identifier, []))
     image = Lazy(lambda: _inspect(reader, identifier))
     history = Lazy(lambda: image_history.parse(_ask(reader, identifier, "history")))
 
@@ -73,6 +86,8 @@ def _object(
         return lambda _about: item(history())
 
     readers: dict[str, Callable[[Document], Any]] = {
+        "used": lambda _about: identifier in users(),
+        "containers": lambda _about: list(users().get(identifier, [])),
         "tags": lambda doc: sprawl.names(doc.raw),
         "digests": _digests,
         "repositories": lambda doc: sorted({repository(name) for name in (*_digests(doc), *sprawl.names(doc.raw))}),
@@ -93,8 +108,7 @@ def _object(
     }
     fields = gather(about, readers)
     name = next(iter(fields["tags"] or fields["digests"] or []), identifier)
-    known = {"id": identifier, "name": name, "used": bool(containers), "containers": containers}
-    return {**known, "deep_scanned": scanner is not None, **fields}
+    return {"id": identifier, "name": name, "deep_scanned": scanner is not None, **fields}
 
 
 def _ask(reader: EngineReader | None, identifier: str, what: str) -> Any:

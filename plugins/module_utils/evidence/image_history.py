@@ -21,25 +21,22 @@ _CLASSIC = re.compile(r"/bin/sh -c #\(nop\)\s+")
 _INSTRUCTION = re.compile(rf"({_KEYWORDS})\b\s*(.*)", re.DOTALL)
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?==|$)")
 _FIRST_LAYER = re.compile(r"(?:\s|^)/$")
-_UPDATE = re.compile(
-    r"\b(?:apt-get|apt|aptitude|apk|zypper|pacman|yum|dnf|microdnf|tdnf)\b(?:\s+-\S+)*\s+"
-    r"(?:update|refresh|ref|makecache|check-update|-Sy)\b"
-)
-_INSTALL = re.compile(r"\b(?:install|add|upgrade|dist-upgrade|full-upgrade|in|groupinstall)\b|\s-S\w*\s+\w")
+_PACKAGE_MANAGERS = frozenset(("apt-get", "apt", "aptitude", "apk", "zypper", "yum", "dnf", "microdnf", "tdnf"))
+_UPDATES = frozenset(("update", "refresh", "ref", "makecache", "check-update"))
+_INSTALLATIONS = frozenset(("install", "add", "in", "upgrade", "dist-upgrade", "full-upgrade", "up", "dup"))
+_DOWNLOADERS = frozenset(("curl", "wget"))
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh"))
+_SUDO_WORD = re.compile(r"sudo|env|-\S*|\w+=\S*")
 _SECRET_FILE = re.compile(
     r"(?:^|[\s/\"'])(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.env|\.netrc|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd"
     r"|[^\s/\"']+\.(?:key|p12|pfx|kdbx|jks))(?=[\s\"']|$)"
 )
-_UNVERIFIED = {
-    "packages without a valid signature": re.compile(
-        r"--allow-unauthenticated|--force-yes|AllowUnauthenticated|AllowInsecureRepositories|\btrusted=yes\b"
-        r"|--no-?gpg-?checks?\b|\bgpgcheck=0|--allow-untrusted\b"
-    ),
-    "download without a valid certificate": re.compile(
-        r"--trusted-host\b|\bstrict-ssl[= ]false|--no-check-certificate\b|\bcurl\b[^|;&]*\s(?:-\w*k\w*|--insecure)\b"
-    ),
-    "download run by a shell": re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:ba|da|z|k)?sh\b"),
-}
+_UNSIGNED = re.compile(
+    r"--allow-unauthenticated|--force-yes|AllowUnauthenticated|AllowInsecureRepositories|\btrusted=yes\b"
+    r"|--no-?gpg-?checks?\b|\bgpgcheck=0|--allow-untrusted\b"
+)
+_UNCERTIFIED = re.compile(r"--trusted-host\b|\bstrict-ssl[= ]false|--no-check-certificate\b")
+_CURL_INSECURE = re.compile(r"--insecure|-[A-Za-z]*k[A-Za-z]*")
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,32 @@ def additions(instructions: Sequence[Instruction]) -> int:
 
 def lone_updates(instructions: Sequence[Instruction]) -> int:
     """Count RUN instructions that refresh package lists and install nothing: a cached layer then keeps old lists."""
-    texts = (instruction.text for instruction in instructions if instruction.keyword == "RUN")
-    return sum(bool(_UPDATE.search(text)) and not _INSTALL.search(_UPDATE.sub(" ", text)) for text in texts)
+    count = 0
+    for text in _run_texts(instructions):
+        verbs = {_package_verb(words) for pipeline in _pipelines(text) for words in pipeline}
+        count += bool(verbs & _UPDATES) and not verbs & _INSTALLATIONS
+    return count
+
+
+def _run_texts(instructions: Sequence[Instruction]) -> list[str]:
+    return [instruction.text for instruction in instructions if instruction.keyword == "RUN"]
+
+
+def _pipelines(text: str) -> Iterator[list[list[str]]]:
+    """Yield each pipeline of a shell's text as the words of its commands; quotes and directories are taken off."""
+    for pipeline in re.split(r"&&|\|\||[;\n]", text):
+        yield [[_word(word) for word in command.split()] for command in pipeline.split("|")]
+
+
+def _word(text: str) -> str:
+    bare = text.strip("\"'`$(){}")
+    return bare.rpartition("/")[2] if bare.startswith(("/", "./")) else bare
+
+
+def _package_verb(words: Sequence[str]) -> str:
+    """Return what a package manager is told to do, empty where none is called."""
+    start = next((index for index, word in enumerate(words) if word in _PACKAGE_MANAGERS), len(words))
+    return next((word for word in words[start + 1 :] if word in _UPDATES or word in _INSTALLATIONS), "")
 
 
 def secrets(instructions: Sequence[Instruction]) -> list[str]:
@@ -102,5 +123,26 @@ def _secrets(instructions: Sequence[Instruction]) -> Iterator[str]:
 
 def unverified(instructions: Sequence[Instruction]) -> list[str]:
     """Return the ways in which the build installed software that nobody vouched for."""
-    texts = [instruction.text for instruction in instructions if instruction.keyword == "RUN"]
-    return [name for name, pattern in _UNVERIFIED.items() if any(pattern.search(text) for text in texts)]
+    texts = _run_texts(instructions)
+    pipelines = [pipeline for text in texts for pipeline in _pipelines(text)]
+    found = {
+        "packages without a valid signature": any(_UNSIGNED.search(text) for text in texts),
+        "download without a valid certificate": any(_UNCERTIFIED.search(text) for text in texts)
+        or any(_ignores_certificate(words) for pipeline in pipelines for words in pipeline),
+        "download run by a shell": any(_runs_download(pipeline) for pipeline in pipelines),
+    }
+    return [name for name, present in found.items() if present]
+
+
+def _ignores_certificate(words: Sequence[str]) -> bool:
+    return "curl" in words and any(_CURL_INSECURE.fullmatch(word) for word in words[words.index("curl") :])
+
+
+def _runs_download(pipeline: Sequence[Sequence[str]]) -> bool:
+    downloaded = False
+    for words in pipeline:
+        program = next((word for word in words if not _SUDO_WORD.fullmatch(word)), "")
+        if downloaded and program in _SHELLS:
+            return True
+        downloaded = downloaded or bool(_DOWNLOADERS.intersection(words))
+    return False

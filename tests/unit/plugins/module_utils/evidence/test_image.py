@@ -153,6 +153,13 @@ def test_garbage_is_unreadable_and_no_pass(files: LocalFileSystem, garbage: Any)
         json.dumps(item)
 
 
+@pytest.mark.parametrize("garbage", [{}, {"Image": 1, "Name": "/web"}, {"Image": "sha256:aa", "Name": []}])
+def test_without_usable_containers_it_is_unknown_who_uses_an_image(files: LocalFileSystem, garbage: Any) -> None:
+    found = collect(files, Answers(), [ENTRY, {"Id": [], "RepoTags": {}}], [garbage])
+    assert [item["name"] for item in found] == ["web:1"]
+    assert {"used", "containers"} == set(found[0]["unreadable"])
+
+
 def test_what_lies_beyond_the_limit_is_told(files: LocalFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image, "IMAGE_LIMIT", 1)
     reader = Answers()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -73,6 +74,8 @@ def test_the_root_file_system_is_no_addition(steps: list[str], count: int) -> No
         ("apt-get update && apt-get -y upgrade", False),
         ("apk update && apk add curl", False),
         ("apk add --no-cache curl", False),
+        ("apt-get -o Acquire::Retries=3 update", True),
+        ("bash -c 'apt-get update && apt-get install -y curl'", False),
         ("echo update", False),
         ("update-ca-certificates", False),
     ],
@@ -118,6 +121,8 @@ def test_secrets_are_named_and_not_told(step: str, labels: list[str]) -> None:
         ("curl -fsSLk https://example.org/x -o x", ["download without a valid certificate"]),
         ("curl -sSL https://example.org/install | bash", ["download run by a shell"]),
         ("wget -qO- https://example.org/install | sudo -E sh -s", ["download run by a shell"]),
+        ("curl -sSL https://example.org/install | tee x | /bin/sh", ["download run by a shell"]),
+        ("curl -fsSL https://example.org/x -o x; echo y | sh", []),
         ("curl -fsSL https://example.org/key | gpg --dearmor", []),
         ("curl -fsSL https://example.org/x -o x && sha256sum -c x.sum", []),
         ("apt-get install -y curl", []),
@@ -125,3 +130,14 @@ def test_secrets_are_named_and_not_told(step: str, labels: list[str]) -> None:
 )
 def test_unverified_software_is_found(command: str, names: list[str]) -> None:
     assert image_history.unverified(history(f"RUN /bin/sh -c {command} # buildkit")) == names
+
+
+@pytest.mark.parametrize("seed", ["a", "eyJ", "a.", "passwd", "curl ", "curl -", "apt-get -", "x://", "wget|", "a='"])
+def test_the_time_for_a_hostile_text_grows_with_its_length_only(seed: str) -> None:
+    steps = history(f"RUN {seed * (60_000 // len(seed))}")
+    started = time.process_time()
+    image_history.secrets(steps)
+    image_history.lone_updates(steps)
+    image_history.unverified(steps)
+    # squared, this took more than a minute
+    assert time.process_time() - started < 5
