@@ -59,7 +59,7 @@ options:
   timeout:
     description: Seconds to wait for the engine, and for another run that is changing the same file.
     type: int
-    default: 60
+    default: 120
 attributes:
   check_mode:
     support: full
@@ -197,7 +197,7 @@ def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) 
     document = dict(plan.document)
     if module.check_mode:
         document.pop("userns-remap", None)  # dockerd creates the user dockremap even when it only validates
-    handle, candidate = tempfile.mkstemp(suffix=".json", dir=module.tmpdir)
+    handle, candidate = tempfile.mkstemp(suffix=".json")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(render(document))
@@ -266,7 +266,7 @@ def main() -> None:
             "allow_data_move": {"type": "bool", "default": False},
             "allow_interruption": {"type": "bool", "default": False},
             "replace_invalid": {"type": "bool", "default": False},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )
