@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
@@ -14,8 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 _UNKNOWN_KEY = 2
 
 
-@dataclass(frozen=True)
-class Accounts:
+class Accounts(NamedTuple):
     """Names of users and groups by number, and the primary group of each user by name."""
 
     users: Mapping[int, str]

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import resolve_parent
@@ -20,8 +19,7 @@ _FIELD = re.compile(r"([a-z0-9_]+)(!=|>=|<=|&=|=|>|<|&)(.*)")
 _PEOPLE = re.compile(r"auid(>=\d+|!=(unset|-1|4294967295))")
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule about a path; `permissions` are auditctl's (r, w, x, a), `whole` is false where more narrows it."""
 
     never: bool
@@ -35,8 +33,7 @@ class Rule:
         return path == self.path or (self.below and path.startswith(self.path.rstrip("/") + "/"))
 
 
-@dataclass(frozen=True)
-class AuditRules:
+class AuditRules(NamedTuple):
     """An ordered set of rules; `off` where auditing is disabled or a rule excludes every task."""
 
     rules: tuple[Rule, ...] = ()

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator, Tuple
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Tuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError, gather
@@ -53,8 +52,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class FileSources:
+class FileSources(NamedTuple):
     """What the evidence of files is read from."""
 
     files: FileSystem
@@ -84,8 +82,7 @@ def collect(sources: FileSources) -> list[dict[str, Any]]:
     return found
 
 
-@dataclass(frozen=True)
-class _Examiner:
+class _Examiner(NamedTuple):
     """What is read once for all files."""
 
     files: FileSystem

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import gather
@@ -32,8 +31,7 @@ _ENVIRONMENT_FILES = ("/etc/environment", "/etc/profile", "/etc/bash.bashrc")
 _CONTENT_TRUST = re.compile(r"^\s*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class HostSources:
+class HostSources(NamedTuple):
     """Everything that the host's evidence is read from."""
 
     files: FileSystem

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import holds_secret
@@ -39,8 +38,7 @@ _UNCERTIFIED = re.compile(r"--trusted-host\b|\bstrict-ssl[= ]false|--no-check-ce
 _CURL_INSECURE = re.compile(r"--insecure|-[A-Za-z]*k[A-Za-z]*")
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One step of a build, oldest first in a list of them."""
 
     keyword: str
