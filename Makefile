@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed demo demo-clean audit test lint unit sanity build molecule bench clean
+.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -47,6 +47,10 @@ lint: setup ## linters and type checker
 	yamllint --strict .
 	ansible-lint
 	antsibull-changelog lint
+
+docs: setup ## the pages and READMEs that are made from the catalogue, the evidence schema and the argument specs
+	PYTHONPATH=.venv/collections python tests/tools/reference.py
+	python tests/tools/role_readmes.py
 
 unit: setup ## unit tests
 	pytest tests/unit
