@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import collection, run_id
-from ansible_collections.breakwater.docker.plugins.plugin_utils.report import sources, summary, writer
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import judgement, sources, summary, writer
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Drift
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import utc_now
@@ -23,6 +23,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "sources": {"type": "list", "elements": "path"},
     "previous": {"type": "path"},
     "formats": {"type": "list", "elements": "str", "choices": list(writer.FORMATS), "default": list(writer.FORMATS)},
+    "fail_on": {"type": "str", "choices": list(judgement.THRESHOLDS), "default": "none"},
+    "fail_on_new": {"type": "str", "choices": list(judgement.THRESHOLDS), "default": "none"},
 }
 
 
@@ -46,11 +48,15 @@ class ActionModule(ActionBase):
         display = Display()
         for line in [*summary.lines(fleet), *(f"  {name}: {path}" for name, path in files.items())]:
             display.display(line)
-        return {**result, **_answer(fleet, files)}
+        result.update(_answer(fleet, files))
+        reasons = list(judgement.complaints(fleet, options["fail_on"], options["fail_on_new"]))
+        return {**result, "failed": True, "msg": " ".join(reasons)} if reasons else result
 
 
 def _report(options: Mapping[str, Any]) -> tuple[Fleet, dict[str, str]]:
     directory = Path(options["report_dir"])
+    if options["fail_on_new"] != "none" and not options["previous"]:
+        raise InputError("fail_on_new needs `previous`: without an earlier report no finding is known to be new.")
     drift = Drift(Path(options["previous"])) if options["previous"] else None
     if options["hosts"] is None:
         documents = sources.of_directories([Path(name) for name in options["sources"] or [directory]])

@@ -55,6 +55,20 @@ options:
     elements: str
     choices: [json, html, sarif, junit, metrics]
     default: [json, html, sarif, junit, metrics]
+  fail_on:
+    description:
+      - The task fails, after it has written the reports, when a finding of this severity or a worse one fails or can't
+        be decided, or when a host was not assessed.
+      - With V(none) it fails only for a host that gave no result, because it was unreachable or its audit failed.
+    type: str
+    choices: [none, low, medium, high, critical]
+    default: none
+  fail_on_new:
+    description:
+      - The same for findings that the report O(previous) did not have.
+    type: str
+    choices: [none, low, medium, high, critical]
+    default: none
 attributes:
   action:
     description: Runs on the controller and needs no connection to a host.
@@ -77,16 +91,12 @@ EXAMPLES = r"""
     report_dir: reports
     hosts: "{{ groups['docker_hosts'] }}"
 
-- name: Compare with the report of last night
+- name: Compare with the report of last night and fail on what is new and critical
   breakwater.docker.docker_report:
     report_dir: reports
     hosts: "{{ groups['docker_hosts'] }}"
     previous: archive/report.json
-  register: fleet
-
-- name: Fail on new failures that are critical
-  ansible.builtin.assert:
-    that: fleet.drift.new_by_severity.critical == 0
+    fail_on_new: critical
 
 - name: Merge the reports of two controllers
   breakwater.docker.docker_report:

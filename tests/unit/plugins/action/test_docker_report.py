@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 from ansible_collections.breakwater.docker.plugins.action import docker_report
 from ansible_collections.breakwater.docker.plugins.modules import docker_report as documentation
 from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import collection, run_id
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.tests.unit.plugins.plugin_utils.report import factory
 
 
@@ -68,6 +69,7 @@ def test_drift_is_returned(tmp_path: Path) -> None:
         ({"hosts": []}, "No host was to be assessed"),
         ({"sources": ["nowhere"]}, "nowhere is not a report directory"),
         ({"previous": "nowhere.json"}, "The earlier report nowhere.json can't be read"),
+        ({"fail_on_new": "low"}, "fail_on_new needs `previous`"),
     ],
 )
 def test_what_can_not_be_right_is_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -88,3 +90,42 @@ def test_the_documented_options_are_those_of_the_action() -> None:
     assert {name: {key: spec[key] for key in keys if key in spec} for name, spec in documented.items()} == (
         docker_report._OPTIONS
     )
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "told"),
+    [("none", ""), ("critical", "findings of severity critical or worse, on h1."), ("low", "low or worse, on h1.")],
+)
+def test_a_threshold_fails_the_task_after_the_reports(tmp_path: Path, fail_on: str, told: str) -> None:
+    factory.write_hosts(tmp_path, [factory.host_report("h1", trouble=0.9), factory.host_report("h2", trouble=0)])
+    result = run(report_dir=str(tmp_path), fail_on=fail_on)
+    assert told in result.get("msg", "")
+    assert bool(result.get("failed")) == bool(told)
+    assert (tmp_path / "report.json").is_file()
+    assert result["hosts"] == 2
+
+
+def test_only_new_findings_count_for_fail_on_new(tmp_path: Path) -> None:
+    before, earlier = factory.host_report("h1", trouble=0.9), tmp_path / "report.json"
+    factory.write_reports(tmp_path, [before], "json")
+    factory.write_hosts(tmp_path, [before])
+    assert "failed" not in run(report_dir=str(tmp_path), previous=str(earlier), fail_on_new="low")
+    factory.write_reports(tmp_path, [factory.host_report("h1", trouble=0)], "json")
+    factory.write_hosts(tmp_path, [before])
+    told = run(report_dir=str(tmp_path), previous=str(earlier), fail_on_new="low")["msg"]
+    assert "new findings of severity low or worse" in told
+
+
+def test_a_host_without_a_result_always_fails_the_task(tmp_path: Path) -> None:
+    names = [f"gone{number:02d}" for number in range(30)]
+    result = run(report_dir=str(tmp_path), hosts=names)
+    assert result["failed"]
+    assert "No result from gone00, " in result["msg"]
+    assert "gone19 and 10 more" in result["msg"]
+
+
+def test_a_host_that_was_not_assessed_fails_where_a_threshold_is_set(tmp_path: Path) -> None:
+    stopped = HostReport.not_assessed("h1", "dockerd is stopped")
+    factory.write_hosts(tmp_path, [stopped])
+    assert "failed" not in run(report_dir=str(tmp_path))
+    assert "Not assessed: h1" in run(report_dir=str(tmp_path), fail_on="critical")["msg"]

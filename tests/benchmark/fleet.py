@@ -1,0 +1,135 @@
+# `make bench-fleet`: the audit of a thousand hosts beside one bare ping of the same hosts. The hosts are local
+# connections to fake engines (engines.py); all else is real: Ansible's workers, the collector, the rules, the reports.
+
+from __future__ import annotations
+
+import argparse
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_RATIO = 1.5
+MAX_MEMORY = 1024
+PING = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.ping:
+"""
+
+
+@dataclass
+class Run:
+    """What a run of ansible-playbook cost: wall and processor seconds, and peaks of memory in MiB."""
+
+    wall: float
+    processor: float
+    #: resident memory of the largest process, and of all processes together (shared pages counted each time)
+    largest: float
+    together: float
+
+
+class Memory(threading.Thread):
+    """Samples the resident memory of a process and its descendants twice a second."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.largest = 0.0
+        self.together = 0.0
+        self._pid = pid
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Sample until `end`."""
+        while not self._ended.wait(0.5):
+            sizes = list(_sizes(self._pid))
+            self.largest = max([self.largest, *sizes])
+            self.together = max(self.together, sum(sizes))
+
+    def end(self) -> None:
+        """Stop sampling."""
+        self._ended.set()
+        self.join()
+
+
+def _sizes(pid: int) -> list[float]:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return []
+    return [pages * resource.getpagesize() / 2**20, *(size for child in children for size in _sizes(int(child)))]
+
+
+def measured(command: list[str], log: Path) -> Run:
+    """Run a command in the checkout; SystemExit with the end of what it printed when it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        memory = Memory(process.pid)
+        memory.start()
+        try:
+            code = process.wait()
+        finally:
+            memory.end()
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if code:
+        sys.exit(f"bench-fleet: `{' '.join(command)}` failed:\n{log.read_text()[-3000:]}")
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(wall, processor, memory.largest, memory.together)
+
+
+def main() -> None:
+    """Measure a ping and an audit and print both; exit 1 where the audit is too slow or too large."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, default=1000)
+    parser.add_argument("--containers", type=int, default=20)
+    parser.add_argument("--forks", type=int, default=10)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        numbers = [f"{number:04d}" for number in range(options.hosts)]
+        sockets = "".join(f"host-{n} docker_compliance_docker_host=unix://{directory}/{n}.sock\n" for n in numbers)
+        shared = "[all:vars]\nansible_connection=local\nansible_python_interpreter=/usr/bin/python3\n"
+        (directory / "hosts.ini").write_text(sockets + shared)
+        (directory / "ping.yml").write_text(PING)
+        base = ["ansible-playbook", "-i", str(directory / "hosts.ini"), "-f", str(options.forks)]
+        reports = directory / "reports"
+        arguments = [str(directory), str(options.hosts), str(options.containers)]
+        engines = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("engines.py")), *arguments], stdout=subprocess.PIPE
+        )
+        try:
+            assert engines.stdout is not None
+            engines.stdout.readline()
+            ping = measured([*base, str(directory / "ping.yml")], directory / "ping.log")
+            report_dir = f"docker_compliance_report_dir={reports}"
+            audit = measured([*base, "breakwater.docker.compliance", "-e", report_dir], directory / "audit.log")
+        finally:
+            engines.terminate()
+            engines.wait()
+        sizes = {path.name: path.stat().st_size / 2**20 for path in sorted(reports.iterdir()) if path.is_file()}
+        sizes["hosts/"] = sum(path.stat().st_size for path in (reports / "hosts").iterdir()) / 2**20
+    print(f"{options.hosts} hosts with {options.containers} containers each, {options.forks} forks")
+    print("        wall s   CPU s   largest process MiB   all processes MiB")
+    for label, run in (("ping", ping), ("audit", audit)):
+        print(f"{label:5}   {run.wall:6.1f}   {run.processor:5.1f}   {run.largest:19.0f}   {run.together:17.0f}")
+    ratio = audit.wall / ping.wall
+    print(f"ratio   {ratio:6.2f}   {audit.processor / ping.processor:5.2f}")
+    print("reports, MiB: " + ", ".join(f"{name} {size:.1f}" for name, size in sizes.items()))
+    if ratio > MAX_RATIO or audit.together > MAX_MEMORY:
+        sys.exit(f"bench-fleet: at most {MAX_RATIO} times a ping and {MAX_MEMORY} MiB are allowed.")
+
+
+if __name__ == "__main__":
+    main()
