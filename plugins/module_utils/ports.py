@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import Any, NamedTuple, Protocol, Sequence
+from typing import Any, Iterator, NamedTuple, Protocol, Sequence
 
 
 class EngineReader(Protocol):
@@ -15,6 +15,10 @@ class EngineReader(Protocol):
 
     def get(self, path: str) -> Any:
         """Return the JSON document at `path` (for example `/info`); EngineError when there is none to trust."""
+        ...
+
+    def get_each(self, paths: Sequence[str]) -> Iterator[Any]:
+        """Yield the documents at `paths` in this order, without those that the engine does not have."""
         ...
 
 

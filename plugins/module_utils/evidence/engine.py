@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
-from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 
@@ -53,14 +52,13 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
 
 
 def _inspect_all(reader: EngineReader) -> Iterator[dict[str, Any]]:
-    for entry in expect_objects(reader.get("/containers/json?all=1"), "/containers/json"):
-        container_id = entry.get("Id")
-        if not isinstance(container_id, str) or not container_id.isalnum():
-            raise EngineError("invalid", f"The engine lists a container without an id: {_HINT}")
-        try:
-            yield expect_object(reader.get(f"/containers/{container_id}/json"), "/containers/ID/json")
-        except MissingDocumentError:
-            continue  # removed between the list and now
+    """Inspect what is listed; a container that was removed since then is left out."""
+    listed = expect_objects(reader.get("/containers/json?all=1"), "/containers/json")
+    ids = [entry.get("Id") for entry in listed]
+    if not all(isinstance(name, str) and name.isalnum() for name in ids):
+        raise EngineError("invalid", f"The engine lists a container without an id: {_HINT}")
+    for document in reader.get_each([f"/containers/{name}/json" for name in ids]):
+        yield expect_object(document, "/containers/ID/json")
 
 
 def expect_object(raw: Any, path: str) -> dict[str, Any]:

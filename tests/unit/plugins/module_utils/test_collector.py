@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Recording:
         if path not in self.documents:
             raise MissingDocumentError("invalid", "no such object")
         return self.documents[path]
+
+    def get_each(self, paths: Sequence[str]) -> Iterator[Any]:
+        return (self.documents[path] for path in paths if path in self.documents)
 
 
 def host(root: Path) -> LocalFileSystem:

@@ -31,6 +31,25 @@ def test_documents_come_over_one_connection(tmp_path: Path, chunked: bool) -> No
         assert engine.connections == 1
 
 
+def test_documents_can_be_asked_for_ahead(tmp_path: Path) -> None:
+    documents = {f"/{number}": {"number": number, **BIG} for number in range(120)}
+    with FakeDockerd(tmp_path / "s", documents) as engine, EngineApi(engine.path) as api:
+        found = list(api.get_each([f"/{number}" for number in (*range(60), 500, *range(60, 120))]))
+        assert [doc["number"] for doc in found] == list(range(120))
+        assert list(api.get_each([])) == []
+        assert engine.connections == 1
+
+
+@pytest.mark.parametrize(("reply", "status"), [(b"HTTP/1.1 2", "invalid"), (Hang, "unreadable")])
+def test_documents_ahead_of_a_broken_one_are_kept(tmp_path: Path, reply: object, status: str) -> None:
+    with FakeDockerd(tmp_path / "s", {"/0": 0, "/1": reply, "/2": 2}) as engine, EngineApi(engine.path, 0.3) as api:
+        documents = api.get_each(["/0", "/1", "/2"])
+        assert next(documents) == 0
+        with pytest.raises(EngineError) as caught:
+            next(documents)
+    assert caught.value.status == status
+
+
 def test_answer_may_end_with_the_connection(tmp_path: Path) -> None:
     reply = b"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n[2]"
     with FakeDockerd(tmp_path / "s", {"/a": reply, "/b": 3}) as engine, EngineApi(engine.path) as api:
