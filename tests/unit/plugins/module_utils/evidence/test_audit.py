@@ -29,6 +29,10 @@ DOCKERD = "/usr/bin/dockerd"
         ("-a exit,always -F arch=b64 -F path=/usr/bin/dockerd -F perm=wa", DOCKERD, True),
         ("-a always,exit -S all -F dir=/usr -F perm=rwa", DOCKERD, True),
         ("-a always,exit -F dir=/usr/bin -F perm=wa -F auid>=1000 -F auid!=unset", DOCKERD, True),
+        # as auditctl 4.0 lists them
+        ("-a always,exit -S all -F dir=/usr/bin -F perm=wa -F auid>=1000 -F auid!=-1 -F key=x", DOCKERD, True),
+        ("-a always,exit -F arch=b64 -S open,rename -F path=/usr/bin/dockerd -F perm=wa -F key=x", DOCKERD, True),
+        ("-a always,exit -F arch=b64 -S execve -F path=/usr/bin/dockerd -F key=x", DOCKERD, False),
         # a longer or a shorter name, which a substring search takes for the file
         ("-w /usr/bin/dockerd-rootless.sh -p wa", DOCKERD, False),
         ("-w /usr/bin/docker -p wa", DOCKERD, False),
