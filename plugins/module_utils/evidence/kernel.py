@@ -24,14 +24,10 @@ SYSCTLS = (
     "kernel.randomize_va_space",
     "kernel.unprivileged_bpf_disabled",
     "kernel.yama.ptrace_scope",
-    "net.bridge.bridge-nf-call-ip6tables",
-    "net.bridge.bridge-nf-call-iptables",
     "net.core.bpf_jit_harden",
     "net.ipv4.conf.all.accept_redirects",
     "net.ipv4.conf.all.accept_source_route",
-    "net.ipv4.ip_forward",
     "net.ipv4.tcp_syncookies",
-    "user.max_user_namespaces",
     "vm.unprivileged_userfaultfd",
 )
 _MODPROBE_DIRECTORIES = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d")

@@ -148,12 +148,12 @@ def test_a_missing_data_root_is_told(raw: Any) -> None:
 def test_kernel_settings_that_are_missing_are_null(files: LocalFileSystem, put: Callable[..., Path]) -> None:
     put("/proc/sys/kernel/kptr_restrict", "2\n")
     put("/proc/sys/fs/suid_dumpable", "odd\n")
-    put("/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
+    put("/proc/sys/net/ipv4/conf/all/accept_redirects", "0\n")
     found = kernel.sysctls(files)
     assert set(found) == set(kernel.SYSCTLS)
     assert found["kernel.kptr_restrict"] == 2
     assert found["fs.suid_dumpable"] is None
-    assert found["net.bridge.bridge-nf-call-iptables"] == 0
+    assert found["net.ipv4.conf.all.accept_redirects"] == 0
 
 
 def test_states_of_the_kernel(files: LocalFileSystem, put: Callable[..., Path]) -> None:
