@@ -15,7 +15,7 @@ class UnreadableError(Exception):
 
 
 class Document:
-    """A JSON object with typed access by path; null counts as the empty value of lists, objects and strings."""
+    """A JSON object with typed access by path; null counts as the empty list or object, as the engine writes these."""
 
     def __init__(self, raw: Mapping[str, Any], name: str) -> None:
         """Wrap `raw`; `name` is what messages call it."""
@@ -51,12 +51,12 @@ class Document:
         return self._typed(path, bool, None)
 
     def integer(self, *path: str) -> int:
-        """Return an integer; null is 0, as the engine means it."""
-        return self._typed(path, int, 0)
+        """Return an integer."""
+        return self._typed(path, int, None)
 
     def string(self, *path: str) -> str:
         """Return a string."""
-        return self._typed(path, str, "")
+        return self._typed(path, str, None)
 
     def strings(self, *path: str) -> list[str]:
         """Return a list of strings."""
@@ -96,3 +96,6 @@ def _attempt(read: Callable[[Source], Any], source: Source, name: str) -> tuple[
         return None, str(error)
     except OSError as error:
         return None, f"{error.filename or name}: {error.strerror or error}"
+    except ValueError:
+        # The error's own words are left out, since they hold what was read.
+        return None, f"{name}: what is there is not understood"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -95,23 +96,33 @@ class LocalFileSystem:
     def __init__(self, root: str = "/") -> None:
         self._root = root.rstrip("/")
 
+    def _place(self, path: str) -> str:
+        """Return where `path` is; FileNotFoundError for what can't be one, for which the os module has ValueError."""
+        try:
+            possible = b"\0" not in os.fsencode(path)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise FileNotFoundError(errno.ENOENT, "no file can have such a name", path)
+        return self._root + path
+
     def read_text(self, path: str, limit: int = 1 << 20) -> str:
         """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
-        with open(self._root + path, "rb") as handle:
+        with open(self._place(path), "rb") as handle:
             return handle.read(limit).decode("utf-8", "replace")
 
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what `path` leads to."""
-        return os.stat(self._root + path)
+        return os.stat(self._place(path))
 
     def lstat(self, path: str) -> os.stat_result:
         """Return the status of `path` itself, be it a symbolic link."""
-        return os.lstat(self._root + path)
+        return os.lstat(self._place(path))
 
     def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
-        return sorted(os.listdir(self._root + path))
+        return sorted(os.listdir(self._place(path)))
 
     def readlink(self, path: str) -> str:
         """Return the target of a symbolic link as it is written."""
-        return os.readlink(self._root + path)
+        return os.readlink(self._place(path))

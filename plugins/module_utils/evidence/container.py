@@ -208,6 +208,12 @@ def _cpu_limited(subject: _Subject) -> bool:
     return shares not in _DEFAULT_CPU_SHARES or any(limit > 0 for limit in limits)
 
 
+def _pids_limit(subject: _Subject) -> int:
+    if subject.doc.value("HostConfig", "PidsLimit") is None:
+        return 0
+    return subject.doc.integer("HostConfig", "PidsLimit")
+
+
 def _ulimits(subject: _Subject) -> list[str]:
     limits = subject.doc.objects("HostConfig", "Ulimits")
     return [f"{item.string('Name')}={item.integer('Soft')}:{item.integer('Hard')}" for item in limits]
@@ -221,8 +227,8 @@ def _devices(subject: _Subject) -> list[str]:
 def _health_check(subject: _Subject) -> bool:
     if not subject.doc.has("Config", "Healthcheck"):
         return False
-    test = subject.doc.mapping("Config", "Healthcheck").get("Test")
-    return isinstance(test, list) and bool(test) and test[0] != "NONE"
+    test = subject.doc.strings("Config", "Healthcheck", "Test")
+    return bool(test) and test[0] != "NONE"
 
 
 def _user_is_root(subject: _Subject) -> bool:
@@ -297,7 +303,7 @@ _FIELDS = {
     "devices": _devices,
     "memory": lambda s: s.doc.integer("HostConfig", "Memory"),
     "cpu_limited": _cpu_limited,
-    "pids_limit": lambda s: s.doc.integer("HostConfig", "PidsLimit"),
+    "pids_limit": _pids_limit,
     "ulimits": _ulimits,
     "restart_policy": lambda s: s.doc.string("HostConfig", "RestartPolicy", "Name") or "no",
     "restart_retries": lambda s: s.doc.integer("HostConfig", "RestartPolicy", "MaximumRetryCount"),

@@ -158,7 +158,7 @@ def repository(reference: str) -> str:
 
 
 def _moment(image: Document) -> datetime | None:
-    text = image.string("Created")
+    text = image.string("Created") if image.has("Created") else ""
     if not text:
         return None
     try:

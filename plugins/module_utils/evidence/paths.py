@@ -13,12 +13,16 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 
 #: The kernel gives up after as many symbolic links.
 _MAXIMUM_LINKS = 40
+#: The kernel takes no longer path, so that such a one leads nowhere.
+_MAXIMUM_PATH = 4096
 #: With userns-remap the engine reports a directory below its own, named by the remapped user and group.
 _REMAPPED = re.compile(r"\d+\.\d+")
 
 
 def resolve(files: FileSystem, path: str) -> str:
     """Return the absolute path that `path` leads to, every symbolic link followed; parts may not exist."""
+    if len(path) > _MAXIMUM_PATH:
+        return path
     todo = [part for part in path.split("/") if part]
     done = "/"
     links = 0

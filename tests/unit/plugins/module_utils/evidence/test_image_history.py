@@ -36,12 +36,12 @@ def test_both_builders_are_understood(step: str, keyword: str, text: str) -> Non
     assert history(step) == [image_history.Instruction(keyword, text)]
 
 
-@pytest.mark.parametrize("raw", [None, [], [{"CreatedBy": None}]])
+@pytest.mark.parametrize("raw", [None, []])
 def test_an_empty_history_is_no_trouble(raw: Any) -> None:
     assert image_history.secrets(image_history.parse(raw)) == []
 
 
-@pytest.mark.parametrize("raw", [{}, "x", 1, [1], [{"CreatedBy": 1}], [{}]])
+@pytest.mark.parametrize("raw", [{}, "x", 1, [1], [{"CreatedBy": 1}], [{"CreatedBy": None}], [{}]])
 def test_garbage_is_unreadable(raw: Any) -> None:
     with pytest.raises(UnreadableError):
         image_history.parse(raw)
