@@ -1,6 +1,6 @@
 # `make bench`: what an audit costs by number of containers, beside the floor (floor.py), measured in turn in one run.
-# Columns: the floor; the collector in a process of its own; the module as Ansible runs it on a host, and `ping` likewise,
-# which is Ansible's part of it; the playbook as users run it. As on a host, the collector is imported from a zip file.
+# Columns: the floor; the collector in a process of its own; the module as Ansible runs it on a host; `ping` likewise,
+# which is Ansible's own part; the playbook as users run it. As on a host, the collector is imported from a zip file.
 
 from __future__ import annotations
 
