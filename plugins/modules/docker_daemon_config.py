@@ -170,26 +170,26 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_api impor
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
+TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 DROP_IN = "/etc/systemd/system/docker.service.d/zz-breakwater-hosts.conf"
 
 
-def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document, Document | None, bool]:
-    """Return what the file says, what the engine runs by (None: unknown), and whether the file is to be given up."""
-    unfinished = file.unfinished()
+def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document | None, Document | None]:
+    """Return what the file says and what the engine runs by; None for what can't be parsed and may be replaced."""
+    current: Document | None = None
     try:
         current = parse(file.read() or "", file.path)
-        invalid = False
     except InputError as error:
         if not module.params["replace_invalid"]:
             hint = "Correct it, or set replace_invalid: true to keep it aside and write a new one; nothing was changed."
             raise InputError(f"{error} {hint}") from None
-        current, invalid = {}, True
+    unfinished = file.unfinished()
     if unfinished is None:
-        return current, None if invalid else current, invalid
+        return current, current
     try:
-        return current, parse(unfinished, file.path), invalid
+        return current, parse(unfinished, file.path)
     except InputError:
-        return current, None, True
+        return current, None
 
 
 def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) -> None:
@@ -197,13 +197,20 @@ def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) 
     document = dict(plan.document)
     if module.check_mode:
         document.pop("userns-remap", None)  # dockerd creates the user dockremap even when it only validates
+        if not all(os.path.exists(document.get(key, "/")) for key in TLS_FILES):
+            # The role docker_tls would have made them before.
+            document = {key: value for key, value in document.items() if not key.startswith("tls")}
     handle, candidate = tempfile.mkstemp(suffix=".json")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(render(document))
         host.validate(candidate, version, document)
     except InputError as error:
-        hint = f" Set {' and '.join(plan.unknown)} to null to remove what the file has of it." if plan.unknown else ""
+        hint = ""
+        if "specified both as a flag" in str(error):
+            hint = " Remove the option from the unit or its environment file, or set the key to null."
+        elif plan.unknown:
+            hint = f" Set {' and '.join(plan.unknown)} to null to remove it from the file."
         raise InputError(f"{error}{hint}") from None
     finally:
         os.unlink(candidate)
@@ -217,19 +224,21 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     in_use = config_file_of(host.unit.arguments(False))
     if in_use not in (None, params["path"]):
         raise InputError(f"dockerd reads {in_use}, not {params['path']}: set path to it. Nothing was changed.")
-    current, running, invalid = read_documents(module, file)
+    current, running = read_documents(module, file)
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
-    module.no_log_values = secrets([current, running or {}, params["config"], params["defaults"]])
+    module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
-    plan = make_plan(current, running, params["defaults"], params["config"], state)
+    plan = make_plan(current or {}, running, params["defaults"], params["config"], state)
     check_consent(plan, state, Consent(params["allow_data_move"], params["allow_interruption"]))
     transaction = Transaction(host, file, ConfigFile(DROP_IN), running or {}, state, plan, params["timeout"])
     transaction.check()
     validate(module, host, plan, state.version)
-    changed = plan.action != "none" or invalid or current != plan.document
+    changed = plan.action != "none" or current != plan.document
     if changed and not module.check_mode:
+        if current is None:
+            file.set_aside(".breakwater-invalid")
         transaction.apply()
-        file.commit(".breakwater-invalid" if invalid else ".breakwater-previous")
+        file.commit()
     for warning in plan.warnings:
         module.warn(warning)
     if plan.pending:

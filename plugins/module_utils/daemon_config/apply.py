@@ -13,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
     Document,
     EngineState,
     Plan,
+    for_reload,
     local_socket,
     merge,
 )
@@ -81,7 +82,9 @@ class Transaction:
             self._make_effective()
         except (BreakwaterError, OSError) as error:
             outcome = self._roll_back(drop_in_before, restarted)
-            raise BreakwaterError(f"The new configuration was taken back: {str(error).rstrip('.')}. {outcome}") from error
+            raise BreakwaterError(
+                f"The new configuration was taken back: {str(error).rstrip('.')}. {outcome}"
+            ) from error
 
     def _write(self, text: str, drop_in: str) -> None:
         """Write both files in the order in which each state between is one that dockerd can start from."""
@@ -109,12 +112,7 @@ class Transaction:
             return
         keep = self.plan.action == "restart" and bool(self.plan.document.get("live-restore"))
         if keep != self.state.live_restore:
-            document = merge(self.running, {"live-restore": keep})
-            # dockerd 26 starts by a file with this default spelled out but refuses to reload it: "userland-proxy-path
-            # is not set". The key is not reloadable, so that leaving it out changes nothing.
-            if document.get("userland-proxy") and "userland-proxy-path" not in document:
-                del document["userland-proxy"]
-            self.file.write(render(document))
+            self.file.write(render(for_reload(merge(self.running, {"live-restore": keep}))))
             self.host.reload()
             self.host.wait_until(self._socket(self.running), {"live-restore": keep}, self.timeout)
 

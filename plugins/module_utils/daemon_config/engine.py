@@ -33,7 +33,10 @@ _VALIDATES_SINCE = (23, 0)
 _POLL_SECONDS = 0.25
 #: How long an engine that is just being started may take to answer before it counts as down.
 _SETTLE_SECONDS = 10.0
+#: How long to look for a reloaded engine's complaint.
+_RELOAD_SECONDS = 2.0
 _FATAL = re.compile(r"failed to start daemon|unable to configure|failed to load|level=fatal")
+_NOT_RELOADED = re.compile(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*configur(?:[^"\\]|\\.)*)"')
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -77,7 +80,7 @@ class EngineHost:
     def version(self) -> str | None:
         """Return the version of the dockerd that a restart would start, None where there is none."""
         shown = self._commands.run((self._dockerd(), "--version"))
-        match = re.search(r"version ([^\s,]+)", shown.stdout)
+        match = re.search(r"version (\d[^\s,]*)", shown.stdout)
         return match.group(1) if match else None
 
     def _dockerd(self) -> str:
@@ -141,9 +144,11 @@ class EngineHost:
             )
 
     def reload(self) -> None:
-        """Make dockerd read its file again (SIGHUP)."""
+        """Make dockerd read its file again (SIGHUP); BreakwaterError when the journal tells that it did not take it."""
         if self.can_restart:
+            cursor = self._journal("-n0", "--show-cursor").rpartition("cursor: ")[2].strip()
             self._systemctl("reload")
+            self._check_reload(cursor)
             return
         for process in scan(self._files).daemons:
             self._send_signal(process.pid, signal.SIGHUP)
@@ -167,14 +172,28 @@ class EngineHost:
         if result.rc != 0:
             raise BreakwaterError(f"systemctl {verb} failed: {result.stderr.strip()}")
 
+    def _check_reload(self, cursor: str) -> None:
+        """Look for dockerd's word in the journal; its success is not told at every log level."""
+        deadline = time.monotonic() + _RELOAD_SECONDS
+        while time.monotonic() < deadline:
+            told = self._journal(f"--after-cursor={cursor}")
+            refused = _NOT_RELOADED.search(told)
+            if refused:
+                raise BreakwaterError(f"dockerd did not reload it: {refused.group(1)}")
+            if "Reloaded configuration" in told:
+                return
+            time.sleep(_POLL_SECONDS)
+
     def journal_reason(self, since: int) -> str | None:
         """Return why dockerd did not start, as it told the journal since that time (Unix seconds)."""
-        shown = self._commands.run(("journalctl", "-u", UNIT, f"--since=@{since}", "-o", "cat", "--no-pager"))
-        telling = [line for line in shown.stdout.splitlines() if _FATAL.search(line)]
+        telling = [line for line in self._journal(f"--since=@{since}").splitlines() if _FATAL.search(line)]
         if not telling:
             return None
         message = _MESSAGE.search(telling[-1])
         return (message.group(1) if message else telling[-1])[:500]
+
+    def _journal(self, *options: str) -> str:
+        return self._commands.run(("journalctl", "-u", UNIT, "-o", "cat", "--no-pager", *options)).stdout
 
     def wait_until(self, socket: str, document: Mapping[str, Any], timeout: float) -> None:
         """Wait until the engine answers and shows the settings of `document`; BreakwaterError after the timeout."""

@@ -64,10 +64,14 @@ class ConfigFile:
         """Replace the content atomically."""
         self._replace(self.path, text)
 
-    def commit(self, suffix: str = ".breakwater-previous") -> None:
-        """Declare the present content good; what was before stays at PATH + `suffix`."""
+    def set_aside(self, suffix: str) -> None:
+        """Copy the content, which nobody can read, to PATH + `suffix`."""
+        self._replace(self.path + suffix, self.read() or "")
+
+    def commit(self) -> None:
+        """Declare the present content good; what was before stays at PATH.breakwater-previous."""
         if self.unfinished():
-            os.replace(self._pending, self.path + suffix)
+            os.replace(self._pending, self.path + ".breakwater-previous")
         else:
             self._remove(self._pending)
 

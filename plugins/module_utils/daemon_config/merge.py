@@ -138,8 +138,22 @@ def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineS
     if any(_moves_data(key, before, after, state) for key in changed):
         return "data_move", changed
     # A reloading engine takes no notice of a key that has gone.
-    by_reload = state.running and all(key in after and key in KEYS and KEYS[key].reloadable for key in changed)
+    by_reload = (
+        state.running
+        and for_reload(after) == after
+        and all(key in after and key in KEYS and KEYS[key].reloadable for key in changed)
+    )
     return ("reload" if by_reload else "restart"), changed
+
+
+def for_reload(document: Mapping[str, Any]) -> Document:
+    """Return the document as a reload accepts it, without a setting that only a start takes notice of.
+
+    dockerd 26 starts by a file that spells out the default of userland-proxy, but does not reload it:
+    "userland-proxy is enabled, but userland-proxy-path is not set".
+    """
+    refused = bool(document.get("userland-proxy")) and "userland-proxy-path" not in document
+    return {key: value for key, value in document.items() if not (refused and key == "userland-proxy")}
 
 
 def secrets(value: Any, name: str = "") -> set[str]:

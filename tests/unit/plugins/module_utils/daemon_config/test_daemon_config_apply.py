@@ -64,6 +64,8 @@ class FakeEngine:
     def reload(self) -> None:
         self.event("reload")
         document = parse(self.file.read() or "", "daemon.json")
+        if document.get("userland-proxy"):
+            raise BreakwaterError("dockerd did not reload it: userland-proxy-path is not set")
         self.effective.update({key: value for key, value in document.items() if key in RELOADABLE})
 
     def daemon_reload(self) -> None:
@@ -134,6 +136,14 @@ def test_first_hardening_keeps_the_containers(host: Host) -> None:
     assert host.engine.effective == {"labels": ["a"], **HARD}
     assert host.engine.events == ["reload", "restart", "restarted"]
     assert host.run(HARD) == "none"
+
+
+def test_file_that_dockerd_does_not_reload(tmp_path: Path) -> None:
+    host = Host(tmp_path, {"userland-proxy": True})
+    host.run(HARD)
+    assert host.engine.containers == 2
+    assert host.engine.effective == {"userland-proxy": True, **HARD}
+    assert host.run({"labels": ["a"]}) == "restart"
 
 
 def test_host_without_a_file(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def make(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_SETTLE_SECONDS", 0.01)
     monkeypatch.setattr(engine, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(engine, "_RELOAD_SECONDS", 0.01)
 
 
 def test_state_of_a_running_engine(tmp_path: Path) -> None:
@@ -182,6 +183,13 @@ def test_reload_by_systemd_or_by_signal(tmp_path: Path, monkeypatch: pytest.Monk
     host.daemon_reload()
     assert signals == [(42, signal.SIGHUP)]
     assert not any(line.startswith("systemctl") for line in commands.seen)
+
+
+def test_reload_that_dockerd_refuses_is_noticed(tmp_path: Path) -> None:
+    told = 'level=error msg="file configuration validation failed: invalid userland-proxy-path"\n'
+    host, _commands, _signals = make(tmp_path, journalctl=CommandResult(0, told, ""))
+    with pytest.raises(BreakwaterError, match="did not reload it: file configuration validation failed: invalid user"):
+        host.reload()
 
 
 def test_waiting_ends_with_what_is_wrong(tmp_path: Path) -> None:

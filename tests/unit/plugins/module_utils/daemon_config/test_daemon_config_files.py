@@ -114,9 +114,11 @@ def test_bytes_that_are_not_text_survive(path: Path) -> None:
     file = ConfigFile(str(path))
     path.parent.mkdir()
     path.write_bytes(b"\xff{")
+    file.set_aside(".breakwater-invalid")
     file.begin()
     file.write("{}")
-    file.commit(".breakwater-invalid")
+    file.restore()
+    assert path.read_bytes() == b"\xff{"
     assert (path.parent / "daemon.json.breakwater-invalid").read_bytes() == b"\xff{"
 
 

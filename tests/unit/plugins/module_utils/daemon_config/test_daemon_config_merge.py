@@ -140,6 +140,7 @@ def test_profile_without_user_namespaces_for_the_containerd_image_store() -> Non
         ({}, {}, "none"),
         ({}, {"live-restore": True, "labels": ["a=b"]}, "reload"),
         ({}, {"live-restore": True, "icc": False}, "restart"),
+        ({"userland-proxy": True}, {"userland-proxy": True, "debug": True}, "restart"),
         ({"live-restore": True}, {}, "restart"),  # a reload takes no notice of what has gone
         ({"mine": 1}, {}, "restart"),
         ({}, {"userns-remap": "default"}, "data_move"),
