@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -169,6 +170,13 @@ def write_hosts(directory: Path, reports: Iterable[HostReport], run: str = RUN) 
         write_host(directory, report, run)
         names.append(report.host)
     return names
+
+
+def documents(reports: Iterable[HostReport]) -> Iterator[sources.HostDocument]:
+    """Give reports the form in which they are read from files, without the files."""
+    for report in reports:
+        text = json.dumps(vars(report), default=vars)
+        yield sources.HostDocument(text, json.loads(text))
 
 
 def write_reports(
