@@ -40,6 +40,7 @@ _REPEATED_FLAGS = {
     "registry-mirror": "registry-mirrors",
     "storage-opt": "storage-opts",
 }
+_LISTS = frozenset(_REPEATED_FLAGS.values()) - frozenset(_REPEATED_FLAGS)
 _FLAGS_WITHOUT_KEY = frozenset(("help", "rootless", "validate", "version"))
 _ENVIRONMENT_KEYS = {
     "DOCKER_DRIVER": "storage-driver",
@@ -99,6 +100,8 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, Any]:
             name, equals, text = word[2:].partition("=")
         else:
             name, equals, text = _SHORT_FLAGS.get(word[1:2], word[1:2]), word[2:3], word[2:].lstrip("=")
+        if name in _LISTS:
+            continue  # the name of a key, which dockerd has no flag for
         key = _REPEATED_FLAGS.get(name, name)
         boolean = name in _FLAGS_WITHOUT_KEY or (key in KEYS and KEYS[key].kind == "boolean")
         if boolean:
@@ -126,10 +129,22 @@ def read_settings(files: FileSystem, processes: ProcessTable, socket_path: str) 
     Where only one dockerd runs it is taken to be the one: a socket that systemd opened is not in its arguments.
     """
     known = [_settings_of(files, process) for process in processes.daemons]
+    owner = _owner(files, socket_path)
+    known = [
+        _settings_of(files, process) for process in processes.daemons if owner is None or process.uid in (0, owner)
+    ]
     serving = [settings for settings in known if _normal(socket_path) in _socket_paths(settings)]
     if serving or len(known) == 1:
         return (serving or known)[0]
     return DaemonSettings()
+
+
+def _owner(files: FileSystem, socket_path: str) -> int | None:
+    """Return whose socket it is: every user can start a program called dockerd, with arguments that look good."""
+    try:
+        return files.stat(socket_path).st_uid
+    except OSError:
+        return None
 
 
 def _normal(path: str) -> str:
@@ -174,7 +189,17 @@ def _default_config(process: DaemonProcess) -> str:
     return f"{home}/docker/daemon.json"
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is JavaScript, not JSON")
+
+
 def _read_config(files: FileSystem, path: str) -> tuple[dict[str, Any], float | None, str]:
+    if not path.startswith("/"):
+        return (
+            {},
+            None,
+            f"{path} is relative to where dockerd was started, which is unknown; name it with its directory",
+        )
     try:
         changed = files.stat(path).st_mtime
         text = files.read_text(path)
@@ -183,7 +208,7 @@ def _read_config(files: FileSystem, path: str) -> tuple[dict[str, Any], float | 
     except OSError as error:
         return {}, None, f"{path} can't be read: {error.strerror}"
     try:
-        config = json.loads(text) if text.strip() else {}
+        config = json.loads(text, parse_constant=_refuse_constant) if text.strip() else {}
     except (ValueError, RecursionError):
         return {}, changed, f"{path} is not valid JSON"
     if not isinstance(config, dict):

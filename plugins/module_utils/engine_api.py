@@ -152,7 +152,7 @@ class EngineApi:
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         version, _, rest = lines[0].partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+        if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
             raise self._invalid("it does not speak HTTP")
         pairs = (line.partition(":") for line in lines[1:])
         return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}

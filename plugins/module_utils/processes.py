@@ -11,6 +11,7 @@ from typing import Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
+_PID = re.compile("[0-9]+")
 _CONTAINER_ID = re.compile("[0-9a-f]{64}")
 _KTHREADD = 2
 #: Fields of /proc/PID/stat, counted behind the command name.
@@ -41,7 +42,7 @@ def scan(files: FileSystem) -> ProcessTable:
     containers: dict[str, list[tuple[int, str]]] = {}
     daemons: list[DaemonProcess] = []
     try:
-        pids = sorted(int(name) for name in files.listdir("/proc") if name.isdigit())
+        pids = sorted(int(name) for name in files.listdir("/proc") if _PID.fullmatch(name))
     except OSError:
         pids = []
     for pid in pids:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
+_NUMBER = re.compile("[0-9]{1,10}")
 #: getent's exit status for a key that no database knows.
 _UNKNOWN_KEY = 2
 
@@ -34,12 +36,12 @@ def read_accounts(files: FileSystem) -> Accounts:
     users: dict[int, str] = {}
     primary_groups: dict[str, int] = {}
     for entry in _entries(files, "/etc/passwd", 4):
-        if entry[2].isdigit() and entry[3].isdigit():
+        if _NUMBER.fullmatch(entry[2]) and _NUMBER.fullmatch(entry[3]):
             users.setdefault(int(entry[2]), entry[0])
             primary_groups[entry[0]] = int(entry[3])
     groups: dict[int, str] = {}
     for entry in _entries(files, "/etc/group", 3):
-        if entry[2].isdigit():
+        if _NUMBER.fullmatch(entry[2]):
             groups.setdefault(int(entry[2]), entry[0])
     return Accounts(users, groups, primary_groups)
 
@@ -62,7 +64,7 @@ def group_members(commands: CommandRunner, accounts: Accounts, name: str) -> lis
     if result.rc == _UNKNOWN_KEY:
         return None
     entry: tuple[str, ...] = tuple(result.stdout.strip().split(":"))
-    if result.rc != 0 or len(entry) != 4 or not entry[2].isdigit():
+    if result.rc != 0 or len(entry) != 4 or not _NUMBER.fullmatch(entry[2]):
         raise UnreadableError(f"getent group {name} failed: {result.stderr.strip() or 'its answer is not an entry'}")
     listed = {member for member in entry[3].split(",") if member}
     primary = {user for user, gid in accounts.primary_groups.items() if gid == int(entry[2])}

@@ -171,7 +171,7 @@ def _sensitive_mounts(subject: _Subject) -> list[str]:
 
 
 def _shared_mounts(subject: _Subject) -> list[str]:
-    mounts = (mount for mount in subject.doc.objects("Mounts") if mount.has("Propagation"))
+    mounts = subject.doc.objects("Mounts")
     return sorted(m.string("Destination") for m in mounts if m.string("Propagation") in ("shared", "rshared"))
 
 
@@ -194,7 +194,7 @@ def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
                 {
                     "container_port": name,
                     "host_address": address,
-                    "host_port": int(port.partition("-")[0]) if port[:1].isdigit() else 0,
+                    "host_port": int(port.partition("-")[0] or "0"),
                     "all_addresses": address in _ALL_ADDRESSES,
                 }
             )
@@ -209,9 +209,14 @@ def _cpu_limited(subject: _Subject) -> bool:
 
 
 def _pids_limit(subject: _Subject) -> int:
-    if subject.doc.value("HostConfig", "PidsLimit") is None:
-        return 0
-    return subject.doc.integer("HostConfig", "PidsLimit")
+    # null where none was set
+    return 0 if subject.doc.value("HostConfig", "PidsLimit") is None else subject.doc.integer("HostConfig", "PidsLimit")
+
+
+def _oom_kill_disabled(subject: _Subject) -> bool:
+    doc, place = subject.doc, ("HostConfig", "OomKillDisable")
+    # null with control groups version 2, which has no such switch
+    return doc.value(*place) is not None and doc.boolean(*place)
 
 
 def _ulimits(subject: _Subject) -> list[str]:
@@ -307,9 +312,7 @@ _FIELDS = {
     "ulimits": _ulimits,
     "restart_policy": lambda s: s.doc.string("HostConfig", "RestartPolicy", "Name") or "no",
     "restart_retries": lambda s: s.doc.integer("HostConfig", "RestartPolicy", "MaximumRetryCount"),
-    "oom_kill_disabled": lambda s: (
-        s.doc.has("HostConfig", "OomKillDisable") and s.doc.boolean("HostConfig", "OomKillDisable")
-    ),
+    "oom_kill_disabled": _oom_kill_disabled,
     "health_check": _health_check,
     "log_driver": lambda s: s.doc.string("HostConfig", "LogConfig", "Type"),
     "log_bounded": _log_bounded,
