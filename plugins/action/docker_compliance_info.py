@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,7 +27,8 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory
 )
 
 # Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
-catalogue_loader.builtin()
+with contextlib.suppress(InputError):  # run() meets and tells it again
+    catalogue_loader.builtin()
 
 
 class _NotCollectedError(Exception):

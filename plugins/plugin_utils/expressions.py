@@ -9,10 +9,13 @@ from __future__ import annotations
 import difflib
 from typing import Any, Mapping
 
-from jmespath import parser, visitor
-from jmespath.exceptions import JMESPathError
-
 from ansible_collections.breakwater.docker.plugins.plugin_utils.functions import RESULT_KINDS, RuleFunctions
+from ansible_collections.breakwater.docker.plugins.plugin_utils.jmespath_library import (
+    JMESPathError,
+    parser,
+    require,
+    visitor,
+)
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import ANY, FieldType
 
 Node = Any  # jmespath's syntax tree: nested dictionaries with type, value and children
@@ -70,9 +73,13 @@ class Expression:
     """A parsed expression, checked against the type of what it will be applied to."""
 
     def __init__(self, source: str, context: FieldType, boolean: bool = False) -> None:
-        """Parse and check `source`; ExpressionError for a syntax error, an unknown field or types that can't fit."""
+        """Parse and check `source`; ExpressionError for a syntax error, an unknown field or types that can't fit.
+
+        InputError where jmespath is missing.
+        """
+        require()
         self.source = source
-        #: the top-level fields that the expression reads
+        #: the top-level fields that the expression reads, and those of the engine as `engine.NAME`
         self.fields: set[str] = set()
         self._root = context
         try:
@@ -111,6 +118,8 @@ class Expression:
         name = node["value"]
         if current is self._root:
             self.fields.add(name)
+        elif current is self._root.fields.get("engine"):
+            self.fields.add(f"engine.{name}")
         if current.kind == "any":
             return ANY
         if current.kind != "object":

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jmespath import functions
-
+from ansible_collections.breakwater.docker.plugins.plugin_utils.jmespath_library import functions
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
 
 DATA_DIRECTORY = Path(__file__).parent / "catalogue" / "data"
