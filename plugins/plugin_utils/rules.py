@@ -38,7 +38,13 @@ def check_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unreadable(scope: str, subject: Mapping[str, Any]) -> dict[str, str]:
-    """Return why fields can't be trusted: what the collector says of them, and types that the schema forbids."""
+    """Return why fields can't be trusted, the engine's (`engine.NAME`) included."""
+    engine = _gaps("engine", subject["engine"])
+    return {**_gaps(scope, subject), **{f"engine.{name}": reason for name, reason in engine.items()}}
+
+
+def _gaps(scope: str, subject: Mapping[str, Any]) -> dict[str, str]:
+    """Return reasons by field: what the collector says, and types that the schema forbids."""
     told = subject.get("unreadable")
     reasons = {name: str(reason) for name, reason in told.items()} if isinstance(told, dict) else {}
     for name, kind in scope_schema(scope).fields.items():
@@ -110,9 +116,10 @@ def judge(
 
 
 def _objects(evidence: Mapping[str, Any], scope: str) -> list[Mapping[str, Any]]:
+    """Return the scope's objects; what is not there, or is none, counts as one of which nothing can be read."""
     found = evidence.get(_PLACES[scope])
-    listed = found if isinstance(found, list) else [found]
-    return [item for item in listed if isinstance(item, dict)]
+    listed = found if isinstance(found, list) and _PLACES[scope] != scope else [found]
+    return [item if isinstance(item, dict) else {} for item in listed]
 
 
 def evaluate(
@@ -135,8 +142,8 @@ def evaluate(
         scope = compiled.control.scope
         if scope not in contexts:
             contexts[scope] = [
-                ({**item, **shared}, _unreadable(scope, item), _reference(scope, item, host))
-                for item in _objects(evidence, scope)
+                (context, _unreadable(scope, context), _reference(scope, context, host))
+                for context in ({**item, **shared} for item in _objects(evidence, scope))
             ]
         judged = [judge(compiled, *context) for context in contexts[scope]]
         about = [finding for finding in judged if finding is not None]

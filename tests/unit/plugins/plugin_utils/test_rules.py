@@ -118,3 +118,18 @@ def test_the_policy_is_checked() -> None:
         check_policy({"docker_group": []})
     with pytest.raises(InputError, match="'docker_group_members' has to be a list"):
         check_policy({"docker_group_members": "alice"})
+
+
+@pytest.mark.parametrize("broken", [None, "web", 1, {}, ["web"], [None]])
+def test_evidence_that_is_no_list_of_objects_is_an_error(broken: Any) -> None:
+    [found] = judged(control(), containers=broken)
+    assert found.status == "error"
+    assert "privileged" in found.message
+
+
+@pytest.mark.parametrize("engine", [{"rootless": None}, {"rootless": True, "unreadable": {"rootless": "no answer"}}])
+def test_what_the_engine_does_not_tell_decides_nothing(engine: dict[str, Any]) -> None:
+    rootful = control(applies="engine.rootless == `false`", not_applicable="Only with root.")
+    told = {**scope_schema("engine").example_object(), "status": "ok", **engine}
+    assert [item.status for item in judged(rootful, container(), engine=told)] == ["error"]
+    assert [item.status for item in judged(control(), container(privileged=False), engine=told)] == ["pass"]
