@@ -103,6 +103,10 @@ evidence:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.breakwater.docker.plugins.module_utils.zip_imports import compile_once
+
+compile_once()
+
 from ansible_collections.breakwater.docker.plugins.module_utils.collector import collect
 from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import COLLECTOR_OPTIONS
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi, socket_path_of
