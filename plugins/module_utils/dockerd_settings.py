@@ -81,7 +81,8 @@ class DaemonSettings(NamedTuple):
 
     def tls_files(self) -> dict[str, str]:
         """Return the paths of tlscacert, tlscert and tlskey; empty where the daemon does not use TLS."""
-        if not any(key in self.values for key in ("tls", "tlsverify", *_TLS_FILES)):
+        # Naming `tlsverify` switches TLS on even when it is false; the files alone do not.
+        if self.values.get("tls") is not True and "tlsverify" not in self.values:
             return {}
         environment = (self.process.environment if self.process else None) or {}
         directory = environment.get("DOCKER_CERT_PATH") or environment.get("HOME", "/root") + "/.docker"

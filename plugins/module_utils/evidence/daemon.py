@@ -25,6 +25,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import ha
 #: Ports of swarm mode (management, gossip), on which dockerd does not serve its API.
 _SWARM_PORTS = frozenset((2377, 7946))
 _DAY = 86400
+#: The kernel tells the time of its boot, from which a process's start is counted, in whole seconds only.
+_CLOCK_ERROR = 2
 #: Log options that say how much is kept; the values of others can hold credentials and stay here.
 _LOG_SIZES = ("max-size", "max-file")
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -184,7 +186,7 @@ def _config_newer(sources: _Sources) -> bool:
     process, changed = sources.settings.process, sources.settings.config_changed
     if process is None:
         raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its start is unknown")
-    return changed is not None and changed > process.started
+    return changed is not None and changed > process.started + _CLOCK_ERROR
 
 
 def _contradictions(sources: _Sources) -> list[str]:

@@ -130,32 +130,18 @@ def test_tls_files_have_defaults(tmp_path: Path) -> None:
     assert settings(tmp_path).tls_files() == expected
 
 
-def test_without_tls_there_are_no_tls_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("document", "used"),
+    [
+        ({}, False),
+        ({"tls": False}, False),
+        ({"tlscert": "/c"}, False),
+        ({"tls": True}, True),
+        ({"tlsverify": True}, True),
+        ({"tlsverify": False}, True),
+    ],
+)
+def test_tls_is_used_where_the_daemon_uses_it(tmp_path: Path, document: dict[str, Any], used: bool) -> None:
     dockerd(tmp_path)
-    assert settings(tmp_path).tls_files() == {}
-
-
-def test_another_users_program_called_dockerd_is_not_believed(tmp_path: Path) -> None:
-    write(tmp_path, SOCKET, "")
-    stranger = str(os.getuid() + 12345)
-    dockerd(tmp_path, "-H", f"unix://{SOCKET}", "--icc=false", pid=600, Uid="\t".join([stranger] * 4))
-    assert settings(tmp_path).process is None
-    dockerd(tmp_path, "-H", "fd://", pid=700)
-    found = settings(tmp_path).process
-    assert found is not None
-    assert found.pid == 700
-
-
-def test_flags_that_dockerd_does_not_know_do_no_harm() -> None:
-    assert parse_flags(["--labels", "x", "--label", "a=b", "--hosts=y", "-H", "fd://"]) == {
-        "labels": ["a=b"],
-        "hosts": ["fd://"],
-    }
-
-
-@pytest.mark.parametrize(("arguments", "text"), [(("--config-file", "daemon.json"), "{}"), ((), '{"icc": NaN}')])
-def test_a_file_that_can_not_be_known_decides_nothing(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
-    config(tmp_path, text)
-    dockerd(tmp_path, *arguments)
-    with pytest.raises(UnreadableError):
-        settings(tmp_path).get("iptables", True)
+    config(tmp_path, document)
+    assert (settings(tmp_path).tls_files() != {}) is used

@@ -165,9 +165,9 @@ def test_proxy_shown_by_the_engine_counts_as_well(host: Host) -> None:
 
 def test_config_newer_than_the_process(host: Host) -> None:
     dockerd(host.root, started=BOOT_TIME + 100)
-    host.config({"icc": True}, BOOT_TIME + 99)
-    assert host.evidence()["config_newer"] is False
     host.config({"icc": True}, BOOT_TIME + 101)
+    assert host.evidence()["config_newer"] is False
+    host.config({"icc": True}, BOOT_TIME + 103)
     found = host.evidence()
     assert (found["config_newer"], found["config_contradictions"]) == (True, [])
 
