@@ -29,7 +29,8 @@ options:
     default: {}
   defaults:
     description:
-      - A profile's settings. They override the file, and O(config) overrides them.
+      - A profile's settings. They override the file, and O(config) overrides them. Of C(log-driver), C(log-opts) and
+        C(default-ulimits) they only supply what the file does not have.
       - Those that this engine or host can't have are left out and listed in RV(skipped_keys).
     type: dict
     default: {}

@@ -23,7 +23,7 @@ def test_containers_are_the_processes_that_they_were(host: Any) -> None:
 
 def test_what_the_owner_configured_is_kept(host: Any) -> None:
     assert config(host)["labels"] == ["owner=kept"]
-    assert config(host)["log-opts"] == {"max-size": "10m", "max-file": "3", "tag": "{{.Name}}"}
+    assert config(host)["log-opts"] == {"max-size": "50m", "max-file": "3", "tag": "{{.Name}}"}
     assert config(host)["log-level"] == "info"
     assert config(host, ".breakwater-previous")["labels"] == ["owner=kept"]
 

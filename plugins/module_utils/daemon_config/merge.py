@@ -15,6 +15,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import lo
 Document = Dict[str, Any]
 #: Log drivers that write to the host's disk and rotate by the same options.
 _ROTATED_DRIVERS = ("json-file", "local")
+#: Keys of which a profile only supplies what the site has not set: that there is a limit matters, not which.
+_SITE_LIMITS = ("default-ulimits", "log-opts")
 #: Keys that dockerd puts into its default network, which it leaves alone while a container runs, restarted or not.
 _NETWORK_OPTIONS = {
     "icc": "com.docker.network.bridge.enable_icc",
@@ -101,17 +103,18 @@ def make_plan(
 ) -> Plan:
     """Merge the profile's `defaults` and the user's `config` into the `current` file; the engine runs by `running`.
 
-    None for `running` says that nobody knows what it runs by. The profile overrides the file, and the user overrides
-    both. InputError when the user asks for what can't be.
+    None for `running` says that nobody knows what it runs by. The profile overrides the file (save for limits
+    that the site has set), and the user overrides both. InputError when the user asks for what can't be.
     """
     check_config(defaults, None)
     check_config(config, state.version)
-    kept, skipped = _applicable(current, defaults, config, state)
+    driver = _planned_log_driver(current, defaults, config)
+    base = dict(current)
+    if driver != _log_driver(current):
+        base.pop("log-opts", None)  # options belong to their driver; another one refuses them
+    kept, skipped = _applicable(base, defaults, config, state)
     overlay = merge(kept, {key: value for key, value in config.items() if value is not None})
     overlay.update({key: None for key, value in config.items() if value is None})
-    base = dict(current)
-    if _log_driver(current) != _log_driver(merge(current, overlay)):
-        base.pop("log-opts", None)  # options belong to their driver; another one refuses them
     document = merge(base, overlay)
     refused: list[str] = []
     warnings: list[str] = []
@@ -180,23 +183,22 @@ def _applicable(
     """Split the profile into what fits this engine and this host, and the rest with reasons."""
     kept: Document = {}
     skipped = []
-    # A driver chosen by somebody, perhaps one that sends the logs away, is not the profile's to change.
-    chosen_driver = config.get("log-driver") or current.get("log-driver")
-    driver = chosen_driver or defaults.get("log-driver") or "json-file"
+    driver = _planned_log_driver(current, defaults, config)
     for name, value in defaults.items():
         reason = None
         if not KEYS[name].accepted_by(state.version):
             reason = f"a key of engines {KEYS[name].versions()}, this one is {state.version}"
         elif name == "live-restore" and state.swarm_active:
             reason = "an engine in a swarm can't restore containers live"
-        elif name == "log-driver" and chosen_driver:
-            reason = f"the log driver {chosen_driver} is kept"
+        elif name == "log-driver" and driver != value:
+            reason = f"the log driver {driver} is kept"
         elif name == "log-opts" and driver not in _ROTATED_DRIVERS:
             reason = f"the log driver {driver} does not rotate files"
         elif name == "userns-remap" and _snapshotter(merge(current, config)):
             reason = "the containerd image store excludes user namespaces"
         if reason is None:
-            kept[name] = value
+            site = current.get(name) if name in _SITE_LIMITS else None
+            kept[name] = merge(value, site) if isinstance(site, Mapping) else value
         elif name not in config:
             skipped.append((name, reason))
     return kept, skipped
@@ -243,6 +245,13 @@ def _not_in_network(document: Mapping[str, Any], state: EngineState) -> tuple[st
         return value is not None and state.network.get(option, wanted) != wanted
 
     return tuple(key for key, option in _NETWORK_OPTIONS.items() if differs(key, option))
+
+
+def _planned_log_driver(current: Mapping[str, Any], defaults: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """Return the log driver to be; one that was chosen, perhaps to send logs away, is not the profile's to change."""
+    if "log-driver" in config:
+        return _log_driver(config)
+    return current.get("log-driver") or _log_driver(defaults)
 
 
 def _log_driver(document: Mapping[str, Any]) -> str:

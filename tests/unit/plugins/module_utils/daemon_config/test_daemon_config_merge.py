@@ -120,6 +120,16 @@ def test_profile_does_not_take_away_a_log_driver() -> None:
     assert kept == {"log-driver": "local", "log-opts": {"max-size": "10m"}}
 
 
+def test_profile_adds_limits_and_changes_none() -> None:
+    limits = {"log-opts": {"max-size": "10m", "max-file": "3"}, "default-ulimits": {"nofile": {"Soft": 1, "Hard": 2}}}
+    site = {"log-opts": {"max-size": "50m", "tag": "x"}, "default-ulimits": {"nofile": {"Soft": 9, "Hard": 9}}}
+    assert plan(site, limits).document == {
+        "log-opts": {"max-size": "50m", "max-file": "3", "tag": "x"},
+        "default-ulimits": {"nofile": {"Soft": 9, "Hard": 9}},
+    }
+    assert plan(site, limits, {"log-opts": {"max-size": "1m"}}).document["log-opts"]["max-size"] == "1m"
+
+
 def test_options_of_another_log_driver_go_with_it() -> None:
     made = plan(
         {"log-opts": {"max-size": "1m"}},
@@ -127,6 +137,8 @@ def test_options_of_another_log_driver_go_with_it() -> None:
         {"log-driver": "journald"},
     )
     assert made.document == {"log-driver": "journald"}
+    made = plan({"log-opts": {"labels": "a"}}, {"log-opts": {"max-size": "10m"}}, {"log-driver": "local"})
+    assert made.document == {"log-driver": "local", "log-opts": {"max-size": "10m"}}
 
 
 def test_profile_without_user_namespaces_for_the_containerd_image_store() -> None:
