@@ -28,7 +28,7 @@ _CLIENTS = ("/usr/bin/docker", "/usr/local/bin/docker")
 _PACKAGES = ("docker.io", "moby-engine", "containerd", "runc")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 _ENVIRONMENT_FILES = ("/etc/environment", "/etc/profile", "/etc/bash.bashrc")
-_CONTENT_TRUST = re.compile(r"^\s*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
+_CONTENT_TRUST = re.compile(r"^[ \t]*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
 
 
 class HostSources(NamedTuple):

@@ -35,7 +35,7 @@ _UNSIGNED = re.compile(
     r"|--no-?gpg-?checks?\b|\bgpgcheck=0|--allow-untrusted\b"
 )
 _UNCERTIFIED = re.compile(r"--trusted-host\b|\bstrict-ssl[= ]false|--no-check-certificate\b")
-_CURL_INSECURE = re.compile(r"--insecure|-[A-Za-z]*k[A-Za-z]*")
+_CURL_INSECURE = re.compile(r"--insecure|-[A-Za-jl-z]*k[A-Za-z]*")
 
 
 class Instruction(NamedTuple):

@@ -32,7 +32,7 @@ SYSCTLS = (
 )
 _MODPROBE_DIRECTORIES = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d")
 _AF_ALG_BLOCKED = re.compile(
-    r"^\s*(install\s+af_alg\s+\S*/(false|true)\b|blacklist\s+af_alg\b|alias\s+net-pf-38\s+off\b)", re.MULTILINE
+    r"^[ \t]*(install\s+af_alg\s+\S*/(false|true)\b|blacklist\s+af_alg\b|alias\s+net-pf-38\s+off\b)", re.MULTILINE
 )
 
 
