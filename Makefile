@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench clean
+.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -52,8 +52,11 @@ docs: setup ## the pages and READMEs that are made from the catalogue, the evide
 	PYTHONPATH=.venv/collections python tests/tools/reference.py
 	python tests/tools/role_readmes.py
 
-unit: setup ## unit tests
-	pytest tests/unit
+unit: setup ## unit tests, and a little fuzzing
+	pytest
+
+fuzz: setup ## fuzz collector, rules and reports with some 200,000 damaged documents
+	FUZZ=1 pytest --numprocesses auto tests/fuzz
 
 sanity: setup ## ansible-test sanity
 	@tests/bed/apt-install.sh shellcheck

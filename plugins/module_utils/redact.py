@@ -55,6 +55,14 @@ def has_credentials(url: str) -> bool:
     return "@" in authority.partition("/")[0]
 
 
+def without_credentials(url: str) -> str:
+    """Return the URL with its user and password hidden."""
+    scheme, separator, rest = url.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}{HIDDEN + at if user else at}{host}{slash}{path}"
+
+
 def environment_names(entries: Sequence[str]) -> list[dict[str, Any]]:
     """Return name and `looks_secret` of each `NAME=value` entry; the value stays here."""
     found: list[dict[str, Any]] = []

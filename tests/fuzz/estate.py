@@ -23,7 +23,15 @@ SOCKET = "/var/run/docker.sock"
 CONTROLS = list(catalogue_loader.builtin().values())
 POLICY = rules.check_policy({})
 
-CONFIG = {"icc": False, "live-restore": True, "log-opts": {"max-size": "10m"}, "proxies": {"http-proxy": ""}}
+#: Stands in every place where people keep secrets; the evidence must not have it.
+SECRET = "hunter2-planted"
+_PROXY = f"http://user:{SECRET}@proxy.example.org:3128"
+CONFIG = {
+    "icc": False,
+    "live-restore": True,
+    "log-opts": {"max-size": "10m", "splunk-token": SECRET},
+    "proxies": {"http-proxy": _PROXY},
+}
 AUDIT_RULES = (
     "-w /usr/bin/dockerd -p rwxa -k docker\n-w /etc/docker -p wa -k docker\n"
     "-a always,exit -F path=/usr/bin/runc -F perm=x -F auid>=1000 -F auid!=unset -k docker\n"
@@ -32,6 +40,7 @@ AUDIT_LOG = (
     "type=SYSCALL msg=audit(1790000000.123:9): arch=c000003e syscall=59 success=yes\n"
     'type=EXECVE msg=audit(1790000000.123:9): argc=5 a0="docker" a1="exec" a2="-it" a3="web" a4="sh"\n'
     'type=EXECVE msg=audit(1790000001.123:10): argc=4 a0="docker" a1="exec" a2="--privileged" a3=7765622032\n'
+    f'type=EXECVE msg=audit(1790000002.123:11): argc=5 a0="docker" a1="exec" a2="-e" a3="P={SECRET}" a4="web"\n'
 )
 FILES = {
     "/etc/passwd": "root:x:0:0::/root:/bin/bash\nada:x:1000:994::/home/ada:/bin/sh\n",
@@ -40,7 +49,7 @@ FILES = {
     "/etc/docker/daemon.json": json.dumps(CONFIG),
     "/etc/audit/rules.d/docker.rules": AUDIT_RULES,
     "/etc/modprobe.d/af_alg.conf": "install af_alg /bin/false\n",
-    "/etc/profile.d/trust.sh": "export DOCKER_CONTENT_TRUST=1\n",
+    "/etc/profile.d/trust.sh": f"export DOCKER_CONTENT_TRUST=1\nexport TOKEN={SECRET}\n",
     "/etc/docker/certs.d/registry.example.org/ca.crt": "",
     "/usr/bin/dockerd": "",
     "/usr/bin/docker": "",
@@ -93,7 +102,10 @@ class Estate:
         self.commands.answer("gzip", "docker.io (26.1.5) * CVE-2026-34040\n")
         for path, text in FILES.items():
             write(root, path, text)
-        dockerd(root, "-H", "fd://", "--log-level=info")
+        _plant(self.documents)
+        dockerd(
+            root, "-H", "fd://", "--log-opt", f"gelf-token={SECRET}", environment=f"HTTP_PROXY={_PROXY}\0T={SECRET}"
+        )
         write(root, "/proc/700/net/tcp", "  sl  local_address rem_address st\n")
         (root / "proc/700/fd").mkdir()
         for document in self.documents.values():
@@ -115,6 +127,26 @@ def judged(evidence: Any, scopes: Iterable[str] = SCOPES) -> HostReport:
 def statuses(evidence: Any, scopes: Iterable[str] = SCOPES) -> dict[tuple[str, str], str]:
     """Return the status of each finding by its control and its object's id."""
     return {(item.control, item.object.id): item.status for item in judged(evidence, scopes).findings}
+
+
+def _plant(documents: dict[str, Any]) -> None:
+    variables = [f"MODE={SECRET}", f"API_TOKEN={SECRET}"]
+    documents["/info"].update(HttpProxy=_PROXY, HttpsProxy=_PROXY, Labels=[f"key={SECRET}"])
+    documents["/info"]["RegistryConfig"]["Mirrors"] = [_PROXY, _PROXY.replace("http:", "https:")]
+    for place, document in documents.items():
+        if place.endswith("/history"):
+            document += [
+                {"CreatedBy": f"/bin/sh -c #(nop)  {step}"} for step in (f"ENV X={SECRET}", f"ARG TOKEN={SECRET}")
+            ]
+            document += [{"CreatedBy": f"RUN curl -u user:{SECRET} https://example.org/ # buildkit", "Comment": SECRET}]
+        elif isinstance(document, dict) and document.get("Config"):
+            configuration = document["Config"]
+            configuration["Env"] = [*(configuration.get("Env") or []), *variables]
+            configuration.update(Labels={"password": SECRET}, Cmd=["run", "--password", SECRET], Entrypoint=[SECRET])
+        if place.startswith("/containers/") and isinstance(document, dict):
+            document["Args"] = [SECRET]
+            document["HostConfig"]["LogConfig"].setdefault("Config", {})["splunk-token"] = SECRET
+    documents["/services"][0]["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] += variables
 
 
 def _swarm() -> dict[str, Any]:

@@ -21,7 +21,7 @@ Status = Mapping[tuple[str, str], str]
 Results = Mapping[mutations.Path, list[tuple[Any, Status]]]
 
 #: How many damages of each document are tried; `make fuzz` tries all.
-SAMPLE = 60
+SAMPLE = 40
 FULL = "FUZZ" in os.environ
 #: Objects whose keys are names, so that one more or less is an engine's right.
 FREE = ("Ports", "PortBindings", "Networks", "Labels", "Options", "Runtimes", "IndexConfigs", "ExposedPorts", "Plugins")

@@ -11,6 +11,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import (
     has_credentials,
     holds_secret,
     looks_secret,
+    without_credentials,
 )
 
 
@@ -80,3 +81,16 @@ def test_credentials_in_addresses() -> None:
     assert has_credentials("user:pw@proxy:3128")
     assert not has_credentials("http://proxy:3128/?mail=a@b")
     assert not has_credentials("")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://mirror.example.org/", "http://mirror.example.org/"),
+        ("http://user:pw@mirror.example.org:5000/v2@x", "http://(hidden)@mirror.example.org:5000/v2@x"),
+        ("mirror.example.org", "mirror.example.org"),
+        ("", ""),
+    ],
+)
+def test_addresses_are_shown_without_credentials(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
