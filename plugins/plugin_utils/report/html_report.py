@@ -13,6 +13,7 @@ from typing import Iterator
 import jinja2
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Change
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import VERDICTS, Fleet, HostRow
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.renderer import Renderer
 
@@ -57,6 +58,7 @@ class HtmlReport(Renderer):
             verdicts=VERDICTS,
             threat_names=_THREATS,
             ref_names=_REFS,
+            changes=_by_control,
             histogram=_histogram(fleet.hosts),
             by_hosts=len(fleet.hosts) > _FEW_HOSTS,
             block=_BLOCK,
@@ -66,6 +68,19 @@ class HtmlReport(Renderer):
 def _hash(content: str) -> str:
     """Return the source expression by which a content security policy admits an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _by_control(changes: list[Change]) -> list[tuple[str, str, list[str], int]]:
+    """Sum changes by control, gravest first: its id, severity, the hosts, and the number of findings.
+
+    Each finding of its own would fill the page of a fleet on which one control changed; report.json has them all.
+    """
+    hosts: dict[tuple[int, str], Counter[str]] = {}
+    for change in changes:
+        hosts.setdefault((SEVERITIES.index(change.severity), change.key.control), Counter())[change.host] += 1
+    return [
+        (control, SEVERITIES[rank], sorted(found), found.total()) for (rank, control), found in sorted(hosts.items())
+    ]
 
 
 def _histogram(hosts: list[HostRow]) -> list[int]:

@@ -96,6 +96,14 @@ def test_drift_is_told(tmp_path: Path) -> None:
     assert "data-new" in page.attributes
 
 
+def test_drift_of_a_fleet_is_summed_by_control(tmp_path: Path) -> None:
+    html(tmp_path, *(factory.host_report(f"h{number}", trouble=0) for number in range(12)))
+    control = factory.controls(1)[0]
+    worse = [HostReport.of(f"h{number}", [factory.finding(control, "fail", "web-0")], {}) for number in range(12)]
+    page = Page(html(tmp_path, *worse, previous=tmp_path / "report.json"))
+    assert "Container does not run privileged: 12 findings on 12 hosts" in page.text
+
+
 def test_unused_waivers_are_told(tmp_path: Path) -> None:
     report = HostReport.of("h1", factory.host_report("h1", trouble=0).findings, {}, [factory.WAIVER])
     page = Page(html(tmp_path, report))
