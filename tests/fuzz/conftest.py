@@ -8,7 +8,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 #: `make fuzz` takes minutes, everybody else seconds.
-EXAMPLES = 4000 if "FUZZ" in os.environ else 10
+EXAMPLES = 1000 if "FUZZ" in os.environ else 10
 
 settings.register_profile(
     "breakwater",

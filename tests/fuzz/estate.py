@@ -100,6 +100,8 @@ class Estate:
         self.commands.answer("getent group", "docker:x:994:ada\n")
         self.commands.answer("tail", AUDIT_LOG)
         self.commands.answer("gzip", "docker.io (26.1.5) * CVE-2026-34040\n")
+        (root / "var").mkdir()
+        (root / "var/run").symlink_to("../run")
         for path, text in FILES.items():
             write(root, path, text)
         _plant(self.documents)

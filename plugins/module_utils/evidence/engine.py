@@ -33,13 +33,14 @@ class EngineDocuments(NamedTuple):
 def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
     """Ask the engine for everything that the scopes share; EngineError when it can't be examined."""
     try:
-        version = _checked_version(reader.get("/version"))
+        answer = reader.get("/version")
     except EngineError as error:
         if error.status == "absent" and _installed(files):
             raise EngineError(
                 "stopped", "The Docker Engine is installed, but its socket is missing: start it."
             ) from None
         raise
+    version = _checked_version(answer)
     volumes = expect_object(reader.get("/volumes"), "/volumes")
     return EngineDocuments(
         version=version,
@@ -47,7 +48,7 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
         containers=list(_inspect_all(reader)),
         images=expect_objects(reader.get("/images/json"), "/images/json"),
         networks=expect_objects(reader.get("/networks"), "/networks"),
-        volumes=expect_objects(volumes.get("Volumes"), "/volumes"),
+        volumes=expect_objects(volumes.get("Volumes", ""), "/volumes"),
     )
 
 
