@@ -30,7 +30,7 @@ class _Estate(NamedTuple):
     image_ids: Mapping[str, str]
     """Image ids by the tags that point to them now."""
     volume_devices: Mapping[str, str]
-    """Host paths by the names of the volumes that are bind mounts in disguise."""
+    """Volumes by name: the host's path where one is a bind mount in disguise, else empty."""
     writers: Mapping[str, list[str]]
     """Ids of the containers that may write, by volume."""
 
@@ -72,12 +72,11 @@ def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
 def _volume_devices(volumes: list[dict[str, Any]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw in volumes:
-        options = raw.get("Options")
-        if not isinstance(options, dict):
-            continue
-        device = options.get("device")
-        if isinstance(device, str) and device.startswith("/") and "bind" in str(options.get("o", "")):
-            found[str(raw.get("Name"))] = device
+        options = raw.get("Options") or {}
+        if isinstance(options, dict) and all(isinstance(value, str) for value in options.values()):
+            device = options.get("device", "")
+            bound = device.startswith("/") and "bind" in options.get("o", "")
+            found[str(raw.get("Name"))] = device if bound else ""
     return found
 
 
@@ -97,7 +96,9 @@ def _subject(doc: Document, estate: _Estate) -> _Subject:
             return _Subject(doc, estate, None, "")
         pid = doc.integer("State", "Pid")
         if all(pid != seen for seen, _name in estate.processes.containers.get(doc.string("Id"), ())):
-            raise UnreadableError(f"{doc.name}: its process {pid} is not visible in this host's /proc")
+            raise UnreadableError(
+                f"{doc.name}: its process {pid} can't be seen as the container's in this host's /proc"
+            )
         return _Subject(doc, estate, confinement.kernel_view(estate.files, pid), "")
     except (UnreadableError, OSError, KeyError, ValueError, IndexError) as error:
         return _Subject(doc, estate, None, str(error) or "the kernel's view of its process can't be read")
@@ -150,7 +151,9 @@ def _host_sources(subject: _Subject) -> list[Document]:
     found = []
     for mount in subject.doc.objects("Mounts"):
         kind = mount.string("Type")
-        device = subject.estate.volume_devices.get(mount.string("Name")) if kind == "volume" else None
+        device = subject.estate.volume_devices.get(mount.string("Name")) if kind == "volume" else ""
+        if device is None:
+            raise UnreadableError(f"the engine does not tell where the volume {mount.string('Name')} is")
         if kind == "bind" or device:
             found.append(Document({**mount.raw, "Source": device or mount.string("Source")}, subject.doc.name))
     return found

@@ -20,7 +20,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network
 from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening, probe
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
-from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials, without_credentials
 
 #: Ports of swarm mode (management, gossip), on which dockerd does not serve its API.
 _SWARM_PORTS = frozenset((2377, 7946))
@@ -33,8 +33,8 @@ _LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class _Sources(NamedTuple):
+    documents: EngineDocuments
     api: Document
-    networks: list[Document]
     settings: DaemonSettings
     files: FileSystem
     commands: CommandRunner
@@ -50,8 +50,7 @@ def collect(
 ) -> dict[str, Any]:
     """Return the evidence of the daemon; what it was told but the API does not show is read from its process."""
     api = Document({"version": documents.version, "info": documents.info}, "the engine's answer")
-    networks = [Document(raw, "a network") for raw in documents.networks]
-    sources = _Sources(api, networks, settings, files, commands, processes)
+    sources = _Sources(documents, api, settings, files, commands, processes)
     fields = gather(sources, {**_API_FIELDS, **_SETTINGS, **_PROCESS_FIELDS})
     return {"id": "dockerd", "name": "dockerd", **fields}
 
@@ -72,7 +71,8 @@ def _seccomp_profile(sources: _Sources) -> str:
 
 
 def _icc(sources: _Sources) -> bool | None:
-    return next((allows_icc(network) for network in sources.networks if is_default_bridge(network)), None)
+    networks = (Document(raw, "a network") for raw in sources.documents.networks)
+    return next((allows_icc(network) for network in networks if is_default_bridge(network)), None)
 
 
 def _insecure_registries(sources: _Sources) -> list[str]:
@@ -93,7 +93,7 @@ _API_FIELDS = {
     "seccomp_profile": _seccomp_profile,
     "no_new_privileges": _no_new_privileges,
     "icc": _icc,
-    "bridge_filtered": lambda s: bridge_filtered(s.files),
+    "bridge_filtered": lambda s: bridge_filtered(s.documents, s.files),
     "live_restore": lambda s: s.api.boolean("info", "LiveRestoreEnabled"),
     "experimental": lambda s: s.api.boolean("info", "ExperimentalBuild"),
     "debug": lambda s: s.api.boolean("info", "Debug"),
@@ -102,7 +102,9 @@ _API_FIELDS = {
     "authorization_plugins": lambda s: s.api.strings("info", "Plugins", "Authorization"),
     "insecure_registries": _insecure_registries,
     "plain_mirrors": lambda s: [
-        url for url in s.api.strings("info", "RegistryConfig", "Mirrors") if url.startswith("http://")
+        without_credentials(url)
+        for url in s.api.strings("info", "RegistryConfig", "Mirrors")
+        if url.startswith("http://")
     ],
     "default_runtime": lambda s: s.api.string("info", "DefaultRuntime"),
     "runtimes": _runtimes,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
@@ -32,8 +32,13 @@ def is_default_bridge(network: Document) -> bool:
     return network.string("Name") == "bridge" and network.string("Driver") == "bridge"
 
 
-def bridge_filtered(files: FileSystem) -> bool:
+def bridge_filtered(documents: EngineDocuments, files: FileSystem) -> bool:
     """Tell whether the kernel shows traffic inside a bridge to iptables, without which disabled ICC is void."""
+    info = Document(documents.info, "/info")
+    if info.has("BridgeNfIptables"):  # engines before 28 say it themselves
+        return info.boolean("BridgeNfIptables")
+    if "name=rootless" in info.strings("SecurityOptions"):
+        raise UnreadableError("the packet filter of a rootless engine is in a network namespace of its own")
     try:
         return files.read_text(_BRIDGE_FILTERS, 16).strip() == "1"
     except FileNotFoundError:
@@ -56,7 +61,7 @@ def collect(documents: EngineDocuments, files: FileSystem) -> list[dict[str, Any
                 "ipv6": lambda doc: doc.boolean("EnableIPv6"),
                 "default_bridge": is_default_bridge,
                 "icc": allows_icc,
-                "bridge_filtered": lambda _doc: bridge_filtered(files),
+                "bridge_filtered": lambda _doc: bridge_filtered(documents, files),
                 "gateway_modes": _gateway_modes,
                 "containers": lambda doc: members.get(doc.string("Name"), []),
             },

@@ -49,6 +49,7 @@ def host(root: Path) -> LocalFileSystem:
     for table in ("tcp", "tcp6"):
         write(root, f"/proc/700/net/{table}", "")
     (root / "proc/700/fd").mkdir()
+    write(root, "/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
     documents = recorded("26.1-rootful")
     for path, doc in documents.items():
         if path.startswith("/containers/") and isinstance(doc, dict) and doc["State"]["Running"]:
@@ -80,8 +81,9 @@ def test_every_engine_gives_evidence_of_the_schema(tmp_path: Path, engine: str) 
             assert set(found) - {"unreadable"} == set(schema)
             odd = {n for n, kind in schema.items() if not kind.accepts(found[n]) and n not in found["unreadable"]}
             assert odd == set()
+    unseen = {"bridge_filtered"} if engine == "29.1-rootless" else set()
     for scope in ("engine", "daemon", "container", "network"):
-        assert [found["unreadable"] for found in objects(evidence, scope) if found["unreadable"]] == []
+        assert [found["unreadable"] for found in objects(evidence, scope) if found["unreadable"].keys() - unseen] == []
 
 
 @pytest.mark.parametrize("engine", sorted(path.stem for path in ENGINES.glob("*.json")))
@@ -107,7 +109,8 @@ def test_every_engine_is_judged_alike(tmp_path: Path, engine: str) -> None:
         ("container_no_secrets_in_environment", "risky"): "fail",
         ("container_no_secrets_in_environment", "hardened"): "pass",
         ("container_kernel_agrees", "stopped"): "not_applicable",
-        ("network_icc_enforced", "net"): "fail",
+        # The packet filter of a rootless engine can't be seen from outside, and engines from 28 on don't tell of it.
+        ("network_icc_enforced", "net"): "error" if engine == "29.1-rootless" else "pass",
     }
     assert {key: verdicts[key] for key in expected} == expected
 

@@ -64,7 +64,7 @@ def test_stock_daemon(host: Host) -> None:
         "seccomp_profile": "builtin",
         "no_new_privileges": False,
         "icc": True,
-        "bridge_filtered": False,
+        "bridge_filtered": True,
         "live_restore": False,
         "log_driver": "json-file",
         "log_level": "info",

@@ -13,10 +13,10 @@ from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import recor
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 
 
-def collect(root: Path, *networks: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    recording = recorded("26.1-rootful")
+def collect(root: Path, *networks: dict[str, Any], engine: str = "28.5-rootful") -> dict[str, dict[str, Any]]:
+    recording = recorded(engine)
     containers = [doc for path, doc in recording.items() if path.startswith("/containers/") and isinstance(doc, dict)]
-    documents = EngineDocuments({}, {}, containers, [], list(networks) or recording["/networks"], [])
+    documents = EngineDocuments({}, recording["/info"], containers, [], list(networks) or recording["/networks"], [])
     return {found["name"]: found for found in network.collect(documents, LocalFileSystem(str(root)))}
 
 
@@ -45,6 +45,15 @@ def test_recorded_networks(tmp_path: Path) -> None:
 
 def test_missing_bridge_filter_is_off(tmp_path: Path) -> None:
     assert collect(tmp_path)["net"]["bridge_filtered"] is False
+
+
+def test_old_engine_tells_of_the_bridge_filter_itself(tmp_path: Path) -> None:
+    assert collect(tmp_path, engine="26.1-rootless")["net"]["bridge_filtered"] is True
+
+
+def test_bridge_filter_of_a_rootless_engine_is_out_of_sight(tmp_path: Path) -> None:
+    write(tmp_path, "/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
+    assert "bridge_filtered" in collect(tmp_path, engine="29.1-rootless")["net"]["unreadable"]
 
 
 def test_other_drivers_have_no_icc(tmp_path: Path) -> None:
