@@ -37,7 +37,7 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
 	@echo "Report: reports/audit/report.html"
 
-test: lint unit sanity bed ## all checks: linters, units, sanity, build and install, Molecule scenarios
+test: lint unit browser sanity bed ## all checks: linters, units, browser, sanity, build and install, Molecule scenarios
 	pytest tests/integration
 
 lint: setup ## linters and type checker
@@ -57,6 +57,10 @@ unit: setup ## unit tests, and a little fuzzing
 
 fuzz: setup ## fuzz collector, rules and reports with some 200,000 damaged documents
 	FUZZ=1 pytest --numprocesses auto tests/fuzz
+
+browser: setup ## the HTML report in a real Chromium
+	@tests/browser/install.sh
+	pytest tests/browser
 
 sanity: setup ## ansible-test sanity
 	@tests/bed/apt-install.sh shellcheck
