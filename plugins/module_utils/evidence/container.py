@@ -8,8 +8,13 @@ from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import (
+    MountTable,
+    propagating,
+    volume_devices,
+    volume_writers,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
@@ -26,13 +31,9 @@ class _Estate(NamedTuple):
     files: FileSystem
     processes: ProcessTable
     daemon: Mapping[str, Any]
-    socket_path: str
     image_ids: Mapping[str, str]
     """Image ids by the tags that point to them now."""
-    volume_devices: Mapping[str, str]
-    """Volumes by name: the host's path where one is a bind mount in disguise, else empty."""
-    writers: Mapping[str, list[str]]
-    """Ids of the containers that may write, by volume."""
+    mounts: MountTable
 
 
 class _Subject(NamedTuple):
@@ -47,15 +48,9 @@ def collect(
 ) -> list[dict[str, Any]]:
     """Return the evidence of each container; `daemon` is the daemon's evidence, for the defaults it gives."""
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
-    estate = _Estate(
-        files=files,
-        processes=processes,
-        daemon=daemon,
-        socket_path=socket_path,
-        image_ids=_tagged(documents.images),
-        volume_devices=_volume_devices(documents.volumes),
-        writers=_writers(inspected),
-    )
+    data_root = daemon["data_root"] or "/var/lib/docker"
+    mounts = MountTable(files, socket_path, data_root, volume_devices(documents.volumes), volume_writers(inspected))
+    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 
 
@@ -66,27 +61,6 @@ def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
         for tag in tags if isinstance(tags, list) else ():
             if isinstance(tag, str) and isinstance(image_id, str):
                 found[tag] = image_id
-    return found
-
-
-def _volume_devices(volumes: list[dict[str, Any]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for raw in volumes:
-        options = raw.get("Options") or {}
-        if isinstance(options, dict) and all(isinstance(value, str) for value in options.values()):
-            device = options.get("device", "")
-            bound = device.startswith("/") and "bind" in options.get("o", "")
-            found[str(raw.get("Name"))] = device if bound else ""
-    return found
-
-
-def _writers(inspected: list[Document]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for doc in inspected:
-        mounts = doc.raw.get("Mounts")
-        for mount in mounts if isinstance(mounts, list) else ():
-            if isinstance(mount, dict) and mount.get("Type") == "volume" and mount.get("RW"):
-                found.setdefault(str(mount.get("Name")), []).append(str(doc.raw.get("Id")))
     return found
 
 
@@ -144,44 +118,6 @@ def _seccomp_profile(subject: _Subject) -> str:
 def _dangerous_capabilities(subject: _Subject) -> list[str]:
     held = confinement.claimed_capabilities(subject.doc) | set(subject.kernel["capabilities"] if subject.kernel else ())
     return sorted(held & confinement.DANGEROUS_CAPABILITIES)
-
-
-def _host_sources(subject: _Subject) -> list[Document]:
-    """Return the mounts that show a path of the host: binds, and volumes that are binds in disguise."""
-    found = []
-    for mount in subject.doc.objects("Mounts"):
-        kind = mount.string("Type")
-        device = subject.estate.volume_devices.get(mount.string("Name")) if kind == "volume" else ""
-        if device is None:
-            raise UnreadableError(f"the engine does not tell where the volume {mount.string('Name')} is")
-        if kind == "bind" or device:
-            found.append(Document({**mount.raw, "Source": device or mount.string("Source")}, subject.doc.name))
-    return found
-
-
-def _socket_mounts(subject: _Subject) -> list[str]:
-    paths = {mount.string("Source") for mount in _host_sources(subject)}
-    estate = subject.estate
-    return sorted(path for path in paths if holds_socket(estate.files, path, estate.socket_path))
-
-
-def _sensitive_mounts(subject: _Subject) -> list[str]:
-    data_root = subject.estate.daemon["data_root"] or "/var/lib/docker"
-    mounts = _host_sources(subject)
-    files = subject.estate.files
-    found = (m for m in mounts if is_sensitive(files, m.string("Source"), m.boolean("RW"), data_root))
-    return sorted({mount.string("Source") for mount in found})
-
-
-def _shared_mounts(subject: _Subject) -> list[str]:
-    mounts = subject.doc.objects("Mounts")
-    return sorted(m.string("Destination") for m in mounts if m.string("Propagation") in ("shared", "rshared"))
-
-
-def _shared_volumes(subject: _Subject) -> list[str]:
-    own = subject.doc.string("Id")
-    names = {m.string("Name") for m in subject.doc.objects("Mounts") if m.string("Type") == "volume"}
-    return sorted(name for name in names if set(subject.estate.writers.get(name, ())) - {own})
 
 
 def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
@@ -304,10 +240,10 @@ _FIELDS = {
     "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),
     "cgroup_namespace": lambda s: s.doc.string("HostConfig", "CgroupnsMode"),
     "published_ports": _published_ports,
-    "socket_mounts": _socket_mounts,
-    "sensitive_mounts": _sensitive_mounts,
-    "shared_mounts": _shared_mounts,
-    "shared_volumes": _shared_volumes,
+    "socket_mounts": lambda s: s.estate.mounts.sockets(s.doc),
+    "sensitive_mounts": lambda s: s.estate.mounts.sensitive(s.doc),
+    "shared_mounts": lambda s: propagating(s.doc),
+    "shared_volumes": lambda s: s.estate.mounts.shared_volumes(s.doc),
     "devices": _devices,
     "memory": lambda s: s.doc.integer("HostConfig", "Memory"),
     "cpu_limited": _cpu_limited,
