@@ -49,8 +49,7 @@ lint: setup ## linters and type checker
 	antsibull-changelog lint
 
 docs: setup ## the pages and READMEs that are made from the catalogue, the evidence schema and the argument specs
-	PYTHONPATH=.venv/collections python tests/tools/reference.py
-	python tests/tools/role_readmes.py
+	PYTHONPATH=.venv/collections python tests/tools/docs.py
 
 unit: setup ## unit tests, and a little fuzzing
 	pytest

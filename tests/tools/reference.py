@@ -1,11 +1,9 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write docs/controls.md from the catalogue and docs/evidence.md from the evidence schema; `--check` only compares."""
+"""The reference pages: docs/controls.md from the catalogue, docs/evidence.md from the evidence schema."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader
@@ -84,18 +82,6 @@ def evidence_page() -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Write the pages, or with --check tell which are stale."""
-    pages = {DOCS / "controls.md": controls_page(), DOCS / "evidence.md": evidence_page()}
-    stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            print(f"{path.name} is stale; run `make docs`.")
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(pages[path])
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def pages() -> dict[Path, str]:
+    """Return the pages by their paths."""
+    return {DOCS / "controls.md": controls_page(), DOCS / "evidence.md": evidence_page()}

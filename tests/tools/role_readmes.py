@@ -1,13 +1,11 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write README.md of each role from its argument specs; `--check` only compares."""
+"""The README of each role, from its argument specs."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +57,3 @@ def pages() -> dict[Path, str]:
         spec.parents[1] / "README.md": readme(spec.parents[1].name, yaml.safe_load(spec.read_text(encoding="utf-8")))
         for spec in specs
     }
-
-
-def main() -> int:
-    """Write or compare; the exit status is 1 when a README is not what it should be."""
-    stale = [(path, page) for path, page in pages().items() if not path.is_file() or path.read_text("utf-8") != page]
-    if "--check" in sys.argv[1:]:
-        for path, _page in stale:
-            print(f"{path} is stale: run `make docs`.", file=sys.stderr)
-        return int(bool(stale))
-    for path, page in stale:
-        path.write_text(page, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+import docs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.catalogue_loader import builtin
 
 ROOT = Path(__file__).parents[2]
@@ -42,16 +41,6 @@ def count_tasks(tasks: list[dict[str, Any]]) -> int:
     )
 
 
-@pytest.fixture(scope="module")
-def role_readmes() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("role_readmes", ROOT / "tests/tools/role_readmes.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
     documented = {name: option["default"] for name, option in options(role).items() if not option.get("required")}
@@ -69,10 +58,11 @@ def test_roles_are_small(role: str) -> None:
     assert sum(count_tasks(read_yaml(path)) for path in files) <= TASKS_OF_A_ROLE
 
 
-def test_readmes_of_the_roles_are_fresh(role_readmes: ModuleType) -> None:
-    pages = role_readmes.pages()
-    assert {path.parent.name for path in pages} == set(ROLES)
-    assert [path for path, page in pages.items() if not path.is_file() or path.read_text("utf-8") != page] == []
+def test_generated_pages_are_fresh() -> None:
+    pages = docs.pages()
+    assert {path.parent.name for path in pages if path.name == "README.md"} == set(ROLES)
+    stale = [path.name for path, page in pages.items() if not path.is_file() or path.read_text("utf-8") != page]
+    assert stale == [], "run `make docs`"
 
 
 def test_remedies_exist() -> None:
