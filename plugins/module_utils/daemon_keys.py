@@ -38,11 +38,15 @@ class DaemonKey(NamedTuple):
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version (`26.1.5+dfsg1` is 26, 1, 5); ValueError when there are none."""
+    """Return the leading numbers of a version, at least four (`26.1.5+dfsg1` is 26, 1, 5, 0), so that 29.3 is 29.3.0.
+
+    ValueError when there are none.
+    """
     match = re.match(r"v?(\d+(?:\.\d+)*)", version)
     if match is None:
         raise ValueError(f"{version!r} is not a version")
-    return tuple(int(part) for part in match.group(1).split("."))
+    parts = [int(part) for part in match.group(1).split(".")]
+    return tuple(parts + [0] * (4 - len(parts)))
 
 
 def _strings(value: Any) -> bool:

@@ -10,22 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.plugin_utils.jmespath_library import functions
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
 
 DATA_DIRECTORY = Path(__file__).parent / "catalogue" / "data"
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Return the numeric parts of a version as it is compared; `26.1.5+dfsg1` gives (26, 1, 5).
-
-    Missing parts count as zero. ValueError when the text does not start with a number.
-    """
-    match = re.match(r"v?(\d+(?:\.\d+)*)", version)
-    if match is None:
-        raise ValueError(f"{version!r} is not a version")
-    parts = [int(part) for part in match.group(1).split(".")]
-    return tuple(parts + [0] * (4 - len(parts)))
 
 
 @lru_cache(maxsize=1)
@@ -43,12 +32,12 @@ def known_vulnerabilities(component: str, version: str) -> list[str]:
     components = vulnerability_table()["components"]
     if component not in components:
         raise ValueError(f"no vulnerabilities are recorded for {component!r}")
-    key = version_key(version)
+    key = version_tuple(version)
     return sorted(
         {
             entry["id"]
             for entry in components[component]
-            if version_key(entry.get("introduced", "0")) <= key < version_key(entry["fixed_in"])
+            if version_tuple(entry.get("introduced", "0")) <= key < version_tuple(entry["fixed_in"])
         }
     )
 
@@ -64,7 +53,7 @@ class RuleFunctions(functions.Functions):
     @functions.signature({"types": ["string"]}, {"types": ["string"]})
     def _func_version_at_least(self, version: str, floor: str) -> bool:
         """Compare versions by their numbers."""
-        return version_key(version) >= version_key(floor)
+        return version_tuple(version) >= version_tuple(floor)
 
     @functions.signature({"types": ["string"]}, {"types": ["string"]})
     def _func_matches(self, text: str, pattern: str) -> bool:
