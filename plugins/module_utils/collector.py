@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
@@ -25,6 +25,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 
 SCHEMA_VERSION = 1
 _SYSTEMD = "/run/systemd/system"
+_REMOTE = "the engine is remote"
 #: What a document holds besides `engine` when the engine can't be examined.
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("host", "daemon", "swarm")),
@@ -37,6 +38,7 @@ def collect(
 ) -> dict[str, Any]:
     """Return the evidence document of this host; whatever the engine answers, this does not raise.
 
+    `socket_path` is the address of a remote engine, whose host can't be seen: there is no evidence of host and files.
     Where the engine can't be examined `engine` says why, and there is no other evidence.
     """
     try:
@@ -55,14 +57,15 @@ def _collect_scopes(
 ) -> dict[str, Any]:
     processes = scan(files)
     _refuse_to_start(files, commands, processes, socket_path)
-    settings = read_settings(files, processes, socket_path)
+    remote = engine.is_remote(socket_path)
+    settings = DaemonSettings(invisible=_REMOTE) if remote else read_settings(files, processes, socket_path)
     documents = engine.read_documents(reader, files)
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
     return {
         "engine": engine.collect(documents, socket_path),
-        "host": host.collect(host.HostSources(files, commands, settings, documents)),
+        "host": None if remote else host.collect(host.HostSources(files, commands, settings, documents)),
         "daemon": daemon_evidence,
-        "files": file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
+        "files": [] if remote else file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
         "images": image.collect(reader, documents, files, deep_scan),
         "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
         "networks": network.collect(documents, files),

@@ -8,6 +8,14 @@ from typing import Any
 
 COLLECTOR_OPTIONS: dict[str, dict[str, Any]] = {
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "tls": {
+        "type": "dict",
+        "options": {
+            "ca_path": {"type": "path", "required": True},
+            "client_cert": {"type": "path", "required": True},
+            "client_key": {"type": "path", "required": True, "no_log": False},
+        },
+    },
     "timeout": {"type": "int", "default": 30},
     "deep_scan": {"type": "bool", "default": False},
 }

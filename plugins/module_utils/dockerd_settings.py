@@ -67,11 +67,13 @@ class DaemonSettings(NamedTuple):
     """Where each value comes from: flag, environment or file."""
     clashes: tuple[str, ...] = ()
     """Keys that are given as flag and in the file: with them dockerd will not start again."""
+    invisible: str = "no dockerd that serves this socket is visible in /proc"
+    """Why `process` is None."""
 
     def get(self, key: str, default: Value) -> Value:
         """Return the value of `key`, or the engine's default; UnreadableError when it can't be known."""
         if self.process is None:
-            raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its settings are unknown")
+            raise UnreadableError(f"{self.invisible}, so its settings are unknown")
         if self.config_error and self.sources.get(key) != "flag":
             raise UnreadableError(self.config_error)
         value = self.values.get(key, default)
@@ -118,7 +120,7 @@ def _store(found: dict[str, Any], key: str, repeated: bool, text: str) -> None:
     if not repeated:
         found[key] = text
     elif KEYS[key].kind.endswith("_by_name"):
-        name, _, value = text.partition("=")
+        name, _separator, value = text.partition("=")
         found.setdefault(key, {})[name] = value
     else:
         found.setdefault(key, []).append(text)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Reads the Docker Engine API over one keep-alive connection to its unix socket. It can only GET. `http.client` is not
-# used since importing it (email, ssl) takes longer than a hundred inspections.
+# Reads the Docker Engine API over one keep-alive connection, as a rule to its unix socket. It can only GET.
+# `http.client` is not used since importing it (email, ssl) takes longer than a hundred inspections.
 # Sources: https://docs.docker.com/reference/api/engine/, RFC 9112 (HTTP/1.1 messages).
 
 from __future__ import annotations
@@ -38,11 +38,21 @@ def socket_path_of(docker_host: str) -> str:
 
 
 class EngineApi:
-    """The Engine API on a unix socket (an EngineReader); a context manager that closes the connection."""
+    """The Engine API (an EngineReader); a context manager that closes the connection."""
 
-    def __init__(self, path: str, timeout: float = 10.0, max_document: int = MAX_DOCUMENT) -> None:
-        """Prepare to read from the socket at `path`, at most `timeout` seconds and `max_document` bytes a document."""
+    def __init__(
+        self,
+        path: str,
+        timeout: float = 10.0,
+        max_document: int = MAX_DOCUMENT,
+        connect: Callable[[float], socket.socket] | None = None,
+    ) -> None:
+        """Prepare to read from the socket at `path`, at most `timeout` seconds and `max_document` bytes a document.
+
+        `connect` opens a connection within so many seconds to an engine elsewhere, of which `path` is the address.
+        """
         self._path = path
+        self._connect = connect or self._connect_locally
         self._timeout = timeout
         self._max_document = max_document
         self._connection: socket.socket | None = None
@@ -113,6 +123,10 @@ class EngineApi:
             raise self._invalid(f"{path} is not JSON") from None
 
     def _connection_error(self, error: OSError, path: str) -> EngineError:
+        # An ssl.SSLError; its errno is of OpenSSL's own. `ssl` is not imported for it, which takes long.
+        refusal = getattr(error, "reason", None)
+        if refusal:
+            return EngineError("unreadable", f"TLS with {self._path} fails ({refusal}): look at the certificates.")
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return EngineError("absent", f"There is no socket {self._path}: no Docker Engine runs here.")
         if error.errno == errno.ECONNREFUSED:
@@ -126,11 +140,15 @@ class EngineApi:
 
     def _request(self, paths: Sequence[str]) -> None:
         if self._connection is None:
-            self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._connection.settimeout(self._timeout)
-            self._connection.connect(self._path)
+            self._connection = self._connect(self._timeout)
         requests = (f"GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: breakwater\r\n\r\n" for path in paths)
         self._connection.sendall("".join(requests).encode())
+
+    def _connect_locally(self, timeout: float) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout)
+        connection.connect(self._path)
+        return connection
 
     def _read_answer(self) -> tuple[int, bytes]:
         status, headers = self._read_head()
@@ -149,13 +167,13 @@ class EngineApi:
             if len(self._buffer) > _MAX_HEAD:
                 raise self._invalid("an HTTP head does not end")
             self._receive()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        head, _separator, self._buffer = self._buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
-        version, _, rest = lines[0].partition(" ")
+        version, _separator, rest = lines[0].partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
             raise self._invalid("it does not speak HTTP")
         pairs = (line.partition(":") for line in lines[1:])
-        return int(rest[:3]), {name.strip().lower(): value.strip() for name, _, value in pairs}
+        return int(rest[:3]), {name.strip().lower(): value.strip() for name, _separator, value in pairs}
 
     def _read_chunks(self) -> bytes:
         parts: list[bytes] = []
@@ -177,7 +195,7 @@ class EngineApi:
             if len(self._buffer) > _MAX_HEAD:
                 raise self._invalid("a line of its answer does not end")
             self._receive()
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        line, _separator, self._buffer = self._buffer.partition(b"\r\n")
         return line
 
     def _length(self, text: str, base: int) -> int:

@@ -18,9 +18,29 @@ description:
     logs the refusal.
 options:
   docker_host:
-    description: Address of the engine's socket. For a rootless engine this is V(unix:///run/user/UID/docker.sock).
+    description:
+      - Address of the engine's socket. For a rootless engine this is V(unix:///run/user/UID/docker.sock).
+      - V(tcp://HOST:2376) is an engine on another machine, which is audited from where the task runs, usually from the
+        controller. Its host, its files and its kernel can't be seen and are not applicable; what only its daemon's
+        arguments and files tell can't be decided; and paths that containers mount are judged by their names.
     type: str
     default: unix:///var/run/docker.sock
+  tls:
+    description: Files for an engine on another machine, on the host that the task runs on. Needed with V(tcp://).
+    type: dict
+    suboptions:
+      ca_path:
+        description: The CA that signed the engine's certificate, which has to name the host of O(docker_host).
+        type: path
+        required: true
+      client_cert:
+        description: Certificate that the engine lets in.
+        type: path
+        required: true
+      client_key:
+        description: Its key, without a passphrase.
+        type: path
+        required: true
   timeout:
     description: Seconds to wait for each document of the engine.
     type: int
@@ -54,6 +74,15 @@ EXAMPLES = r"""
     docker_host: unix:///run/user/1000/docker.sock
   become: true
   become_user: deploy
+
+- name: Audit an engine elsewhere, from the controller
+  breakwater.docker.docker_compliance_info:
+    docker_host: tcp://engine.example.net:2376
+    tls:
+      ca_path: ~/.docker/ca.pem
+      client_cert: ~/.docker/cert.pem
+      client_key: ~/.docker/key.pem
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -101,6 +130,8 @@ evidence:
   sample: {schema: 1, collected_at: "2026-11-24T23:00:00Z", engine: {status: absent, reason: There is no socket.}}
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.zip_imports import compile_once
@@ -114,14 +145,23 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 
+def _collect(docker_host: str, tls: dict[str, str] | None, timeout: int, deep_scan: bool) -> dict[str, Any]:
+    if not docker_host.startswith("tcp://"):
+        path = socket_path_of(docker_host)
+        with EngineApi(path, timeout) as reader:
+            return collect(reader, LocalFileSystem(), SubprocessRunner(), path, deep_scan)
+    from ansible_collections.breakwater.docker.plugins.module_utils import remote_engine  # noqa: PLC0415 (imports ssl)
+
+    with EngineApi(docker_host, timeout, connect=remote_engine.connector(docker_host, tls or {})) as reader:
+        return collect(reader, remote_engine.NoFiles(), remote_engine.NoCommands(), docker_host, deep_scan)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=COLLECTOR_OPTIONS, supports_check_mode=True)
     params = module.params
     try:
-        socket_path = socket_path_of(params["docker_host"])
-        with EngineApi(socket_path, params["timeout"]) as reader:
-            evidence = collect(reader, LocalFileSystem(), SubprocessRunner(), socket_path, params["deep_scan"])
+        evidence = _collect(**params)
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, evidence=evidence)

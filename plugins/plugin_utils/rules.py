@@ -24,6 +24,8 @@ _PLACES = {
     "network": "networks",
 }
 _ABSENT = "There is no Docker Engine on this host."
+_REMOTE = "The engine is remote: its host can't be seen from here. Audit that host itself."
+_SCOPES_OF_A_HOST = ("host", "file")
 
 
 def check_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,6 +142,9 @@ def evaluate(
     findings: list[Finding] = []
     for compiled in controls:
         scope = compiled.control.scope
+        if engine.get("remote") is True and scope in _SCOPES_OF_A_HOST:
+            findings.append(_finding(compiled, "not_applicable", _REMOTE, ObjectRef(scope, "", "none"), None))
+            continue
         if scope not in contexts:
             contexts[scope] = [
                 (context, _unreadable(scope, context), _reference(scope, context, host))

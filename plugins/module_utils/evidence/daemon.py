@@ -151,7 +151,7 @@ _SETTINGS = {
 def _listeners(sources: _Sources) -> list[dict[str, Any]]:
     process = sources.settings.process
     if process is None:
-        raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its ports are unknown")
+        raise UnreadableError(f"{sources.settings.invisible}, so its ports are unknown")
     metrics = sources.settings.get("metrics-addr", "").rpartition(":")[2]
     found = []
     for address, port in listening(sources.files, process.pid):
@@ -187,7 +187,7 @@ def _proxies_with_credentials(sources: _Sources) -> list[str]:
 def _config_newer(sources: _Sources) -> bool:
     process, changed = sources.settings.process, sources.settings.config_changed
     if process is None:
-        raise UnreadableError("no dockerd that serves this socket is visible in /proc, so its start is unknown")
+        raise UnreadableError(f"{sources.settings.invisible}, so its start is unknown")
     return changed is not None and changed > process.started + _CLOCK_ERROR
 
 

@@ -41,11 +41,13 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
             ) from None
         raise
     version = _checked_version(answer)
+    containers = list(_inspect_all(reader))
+    # after the containers, so that it has the volumes of all of them
     volumes = expect_object(reader.get("/volumes"), "/volumes")
     return EngineDocuments(
         version=version,
         info=expect_object(reader.get("/info"), "/info"),
-        containers=list(_inspect_all(reader)),
+        containers=containers,
         images=expect_objects(reader.get("/images/json"), "/images/json"),
         networks=expect_objects(reader.get("/networks"), "/networks"),
         volumes=expect_objects(volumes.get("Volumes", ""), "/volumes"),
@@ -108,7 +110,12 @@ def collect(documents: EngineDocuments, socket_path: str) -> dict[str, Any]:
             "runc_version": lambda doc: _component(doc, "runc"),
         },
     )
-    return {"status": "ok", "reason": None, "socket": socket_path, **fields}
+    return {"status": "ok", "reason": None, "socket": socket_path, "remote": is_remote(socket_path), **fields}
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether this is the address of an engine on another machine, and not the path of a socket."""
+    return not address.startswith("/")
 
 
 def security_options(about: Document) -> list[str]:
