@@ -43,7 +43,7 @@ def collect(root: Path, *containers: dict[str, Any], **daemon: Any) -> list[dict
         containers=list(containers),
         images=recording["/images/json"],
         networks=recording["/networks"],
-        volumes=[*recording["/volumes"]["Volumes"], {"Name": "data", "Options": None}],
+        volumes=recording["/volumes"]["Volumes"],
     )
     files = LocalFileSystem(str(root))
     return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, "/var/run/docker.sock")
