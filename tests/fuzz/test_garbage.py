@@ -88,7 +88,7 @@ def test_containers(tmp_path: Path, recording: str) -> None:
         assert complaints(document, base, results) == []
 
 
-DAEMON_DOCUMENTS = ("/version", "/info", "/networks")
+DAEMON_DOCUMENTS = ("/version", "/info", "/networks", "/volumes")
 DECIDED_BY_THEM = ("daemon", "host", "network", "container")
 
 

@@ -65,7 +65,7 @@ def volume_devices(volumes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the volumes of `/volumes` that can be understood, as MountTable keeps them."""
     found: dict[str, str] = {}
     for raw in volumes:
-        options = raw.get("Options") or {}
+        options = {} if raw.get("Options", "") is None else raw.get("Options")
         if isinstance(options, dict) and all(isinstance(value, str) for value in options.values()):
             device = options.get("device", "")
             bound = device.startswith("/") and "bind" in options.get("o", "")
