@@ -169,7 +169,7 @@ class EngineApi:
             self._receive()
         head, _separator, self._buffer = self._buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
-        version, _separator, rest = lines[0].partition(" ")
+        version, _space, rest = lines[0].partition(" ")
         if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
             raise self._invalid("it does not speak HTTP")
         pairs = (line.partition(":") for line in lines[1:])

@@ -47,4 +47,4 @@ def _os_release(files: FileSystem) -> dict[str, str]:
     except OSError:
         return {}
     pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name: " ".join(shlex.split(value)) for name, _, value in pairs}
+    return {name: " ".join(shlex.split(value)) for name, _separator, value in pairs}

@@ -40,7 +40,7 @@ def _table(files: FileSystem, path: str) -> Iterable[tuple[str, str, str]]:
     for line in lines:
         columns = line.split()
         if len(columns) > 9 and columns[3] == _LISTEN:
-            address, _, port = columns[1].partition(":")
+            address, _separator, port = columns[1].partition(":")
             yield address, port, columns[9]
 
 

@@ -61,7 +61,7 @@ def scan(files: FileSystem) -> ProcessTable:
 
 
 def _read_stat(files: FileSystem, pid: int) -> tuple[str, list[str]]:
-    head, _, tail = files.read_text(f"/proc/{pid}/stat", _PAGE).rpartition(")")
+    head, _separator, tail = files.read_text(f"/proc/{pid}/stat", _PAGE).rpartition(")")
     return head.partition("(")[2], tail.split()
 
 
@@ -85,7 +85,7 @@ def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonPr
 def read_status(files: FileSystem, pid: int) -> dict[str, str]:
     """Return the fields of /proc/PID/status as they are written; OSError when the process is gone or hidden."""
     lines = files.read_text(f"/proc/{pid}/status", _PAGE).splitlines()
-    return {name: value for name, _, value in (line.partition(":\t") for line in lines)}
+    return {name: value for name, _separator, value in (line.partition(":\t") for line in lines)}
 
 
 def _boot_time(files: FileSystem) -> float:

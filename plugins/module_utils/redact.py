@@ -67,7 +67,7 @@ def environment_names(entries: Sequence[str]) -> list[dict[str, Any]]:
     """Return name and `looks_secret` of each `NAME=value` entry; the value stays here."""
     found: list[dict[str, Any]] = []
     for entry in entries:
-        name, _, value = entry.partition("=")
+        name, _separator, value = entry.partition("=")
         shown = HIDDEN if _SHAPE.search(name) else name
         found.append({"name": shown, "looks_secret": shown is HIDDEN or looks_secret(name, value)})
     return found

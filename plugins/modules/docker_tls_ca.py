@@ -14,7 +14,7 @@ description:
     certificate and key are put there as C(current/ca.pem) and C(current/ca-key.pem).
   - The CA is replaced in three steps, between which every host and client has to be brought up to date by
     M(breakwater.docker.docker_tls_certificates). In between two CAs are trusted, so nobody is refused.
-  - P(breakwater.docker.rotate_certificates#playbook) does all of it.
+  - The playbook C(breakwater.docker.rotate_certificates) does all of it.
 options:
   directory:
     description:

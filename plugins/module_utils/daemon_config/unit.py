@@ -54,7 +54,7 @@ def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:
     shown = commands.run(("systemctl", "show", name, f"--property={_PROPERTIES}"))
     properties: dict[str, list[str]] = {}
     for line in shown.stdout.splitlines():
-        key, _, value = line.partition("=")
+        key, _separator, value = line.partition("=")
         properties.setdefault(key, []).append(value)
     argv = _ARGV.search(" ".join(properties.get("ExecStart", [])))
     environment = dict(word.partition("=")[::2] for word in shlex.split(" ".join(properties.get("Environment", []))))

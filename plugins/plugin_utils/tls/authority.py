@@ -133,7 +133,7 @@ def check_creatable(spec: CaSpec) -> None:
 
 
 def _make_key(key_type: str) -> Any:
-    kind, _, size = key_type.partition("-")
+    kind, _separator, size = key_type.partition("-")
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size))
     return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[size])

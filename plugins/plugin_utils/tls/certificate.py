@@ -206,7 +206,7 @@ def _issuer_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 
 def _general_name(name: str) -> x509.GeneralName:
-    kind, _, value = name.partition(":")
+    kind, _separator, value = name.partition(":")
     if kind == "IP":
         return x509.IPAddress(ipaddress.ip_address(value))
     return x509.RFC822Name(value) if kind == "email" else x509.DNSName(value)

@@ -12,7 +12,12 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys impo
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("26.1.5+dfsg1", (26, 1, 5, 0)), ("20.10.24", (20, 10, 24, 0)), ("v29", (29, 0, 0, 0)), ("28.0.0-rc.1", (28, 0, 0, 0))],
+    [
+        ("26.1.5+dfsg1", (26, 1, 5, 0)),
+        ("20.10.24", (20, 10, 24, 0)),
+        ("v29", (29, 0, 0, 0)),
+        ("28.0.0-rc.1", (28, 0, 0, 0)),
+    ],
 )
 def test_version_tuple(text: str, expected: tuple[int, ...]) -> None:
     assert version_tuple(text) == expected

@@ -50,7 +50,10 @@ def test_a_users_rule_joins_the_catalogue(tmp_path: Path) -> None:
         ({"severity": "urgent"}, "severity is 'urgent'"),
         ({"refs": {"cis_1_8": 5.1}}, "without quotes YAML reads 5.1"),
         ({"tests": {"pass": [{"name": "web"}]}}, "at least one passing and one failing example"),
-        ({"tests": {"pass": [{"name": "bad"}], "fail": [{"name": "web"}]}}, "should be (pass but is fail|fail but is pass)"),
+        (
+            {"tests": {"pass": [{"name": "bad"}], "fail": [{"name": "web"}]}},
+            "should be (pass but is fail|fail but is pass)",
+        ),
         ({"tests": {"pass": [{"nam": "x"}], "fail": [{"name": "bad"}]}}, "unknown field 'nam'"),
         ({"threats": ["T9"]}, "threats is"),
         ({"id": "Own Rule"}, "lower case"),

@@ -110,7 +110,7 @@ class Host:
         running = current if unfinished is None else parse(unfinished, "daemon.json")
         state = self.engine.state()
         plan = make_plan(current, running, {}, config, state)
-        engine = cast("EngineHost", self.engine)
+        engine = cast(EngineHost, self.engine)
         return Transaction(engine, self.file, self.drop_in, running, state, plan, 5)
 
     def run(self, config: Document) -> str:

@@ -37,7 +37,9 @@ HISTORY = [{"CreatedBy": "RUN /bin/sh -c curl https://x | sh # buildkit"}, {"Cre
 class Answers:
     """An engine that answers by path; an error among the answers is raised."""
 
-    def __init__(self, inspection: Any = INSPECTION, history: Any = HISTORY) -> None:
+    def __init__(self, *given: Any) -> None:
+        """Answer with the given inspection and history, in this order, and with usual ones for the rest."""
+        inspection, history = (*given, *(INSPECTION, HISTORY)[len(given) :])
         self.asked: list[str] = []
         self._answers = {"json": inspection, "history": history}
 
@@ -128,7 +130,7 @@ def test_full_names_of_repositories(reference: str, expected: Any) -> None:
 
 def test_an_image_that_is_gone_meanwhile_is_unreadable(files: LocalFileSystem) -> None:
     gone = MissingDocumentError("invalid", "The engine has nothing at /images/sha256:aa/json.")
-    reader = Answers(inspection=gone)
+    reader = Answers(gone)
     found = collect(files, reader, [ENTRY])[0]
     assert found["user"] is None
     assert "nothing at" in found["unreadable"]["user"]

@@ -70,10 +70,12 @@ class Answers:
 
 
 def collect(
-    files: LocalFileSystem, state: Any = "active", manager: Any = True, answers: dict[str, Any] = ANSWERS
+    files: LocalFileSystem, state: Any = "active", manager: Any = True, answers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     info = {"Swarm": {"LocalNodeState": state, "ControlAvailable": manager}, "DockerRootDir": "/var/lib/docker"}
-    return swarm.collect(Answers(answers), EngineDocuments({}, info, [], [], NETWORKS, []), files)
+    return swarm.collect(
+        Answers(ANSWERS if answers is None else answers), EngineDocuments({}, info, [], [], NETWORKS, []), files
+    )
 
 
 def test_a_manager_knows_all(files: LocalFileSystem, put: Callable[..., Path]) -> None:
