@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The ways to a real engine besides root's own: over TCP with TLS and without ssh, and as a user of the docker group.
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = "breakwater-access"
+BOOTED = """
+for i in $(seq 60); do
+  systemctl is-system-running --wait 2>/dev/null | grep -qx running && exit
+  sleep 0.5
+done
+exit 1
+"""
+PREPARE = """
+set -e
+mkdir -p /etc/systemd/system/docker.service.d
+cat > /etc/systemd/system/docker.service.d/tcp.conf <<END
+[Service]
+ExecStart=
+ExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2376 --tlsverify --tlscacert=/ca.pem --tlscert=/server.pem \
+ --tlskey=/server.key
+END
+systemctl daemon-reload
+systemctl restart docker
+docker load --quiet --input /usr/share/breakwater/busybox.tar
+useradd --create-home --groups docker alice
+docker run --detach --name bad --privileged --volume /var/run/docker.sock:/s busybox:local sleep 100000
+"""
+
+
+def run(*command: str, text: str | None = None) -> str:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def certificates(directory: Path, address: str) -> None:
+    def path(name: str) -> str:
+        return str(directory / name)
+
+    subject = ("-subj", "/CN=test")
+    run(
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-noenc",
+        "-keyout",
+        path("ca.key"),
+        "-out",
+        path("ca.pem"),
+        *subject,
+    )
+    for name, extensions in (
+        ("server", f"subjectAltName=IP:{address}\nextendedKeyUsage=serverAuth"),
+        ("client", "extendedKeyUsage=clientAuth"),
+    ):
+        (directory / "extensions").write_text(extensions)
+        run(
+            "openssl",
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-noenc",
+            "-keyout",
+            path(f"{name}.key"),
+            "-out",
+            path("csr"),
+            *subject,
+        )
+        signed_by = ("-CA", path("ca.pem"), "-CAkey", path("ca.key"), "-CAcreateserial", "-extfile", path("extensions"))
+        run("openssl", "x509", "-req", "-in", path("csr"), "-out", path(f"{name}.pem"), *signed_by)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Return the address of a dockerd that verifies its clients, and the directory with a client's certificate.
+
+    Certificates are made as Docker's manual says.
+    """
+    directory = tmp_path_factory.mktemp("tls")
+    subprocess.run(["docker", "rm", "-fv", NAME], capture_output=True, check=False)
+    run("docker", "run", "-d", "--name", NAME, "--privileged", "--cgroupns=private", "breakwater-host:debian13-docker")
+    try:
+        run("docker", "exec", NAME, "sh", "-c", BOOTED)
+        address = run("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", NAME)
+        certificates(directory, address)
+        for name in ("ca.pem", "server.pem", "server.key"):
+            run("docker", "cp", "-q", str(directory / name), f"{NAME}:/{name}")
+        run("docker", "exec", "-i", NAME, "sh", text=PREPARE)
+        yield address, directory
+    finally:
+        run("docker", "rm", "-fv", NAME)
+
+
+def audit(reports: Path, host: str, *arguments: str, **variables: Any) -> tuple[dict[str, Any], int]:
+    inventory = reports.with_suffix(".ini")
+    inventory.write_text(host)
+    given = {"docker_compliance_report_dir": str(reports), **variables}
+    command = ["ansible-playbook", "breakwater.docker.compliance", "-i", str(inventory), "-e", json.dumps(given)]
+    environment = {**os.environ, "ANSIBLE_PIPELINING": "1"}
+    done = subprocess.run(
+        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (reports / "report.json").exists(), done.stdout + done.stderr
+    return json.loads((reports / "report.json").read_text())["hosts"][0], done.returncode
+
+
+def audit_remotely(address: str, tls: dict[str, str], reports: Path, **variables: Any) -> tuple[dict[str, Any], int]:
+    given = {"docker_compliance_docker_host": f"tcp://{address}:2376", "docker_compliance_tls": tls}
+    return audit(reports, "engine ansible_connection=local\n", **given, **variables)
+
+
+def client(directory: Path, name: str = "client") -> dict[str, str]:
+    files = {"ca_path": "ca.pem", "client_cert": f"{name}.pem", "client_key": f"{name}.key"}
+    return {option: str(directory / file) for option, file in files.items()}
+
+
+def test_a_remote_engine_is_judged_by_what_it_tells(engine: tuple[str, Path], tmp_path: Path) -> None:
+    address, directory = engine
+    host, code = audit_remotely(address, client(directory), tmp_path / "reports")
+    assert code == 0
+    assert host["assessed"]
+    assert (host["engine"]["remote"], host["engine"]["socket"]) == (True, f"tcp://{address}:2376")
+    status = {(found["control"], found["object"]["name"]): found["status"] for found in host["findings"]}
+    assert status["container_not_privileged", "bad"] == "fail"
+    assert status["container_no_engine_socket", "bad"] == "fail"
+    assert status["daemon_tcp_verifies_clients", "dockerd"] == "error"
+    beyond = {found["status"] for found in host["findings"] if found["scope"] in ("host", "file")}
+    assert beyond == {"not_applicable"}
+
+
+def test_a_certificate_of_nobody_gives_a_reason_and_no_verdict(engine: tuple[str, Path], tmp_path: Path) -> None:
+    address, directory = engine
+    (tmp_path / "other").mkdir()
+    certificates(tmp_path / "other", address)
+    stranger = {**client(tmp_path / "other"), "ca_path": str(directory / "ca.pem")}
+    impostor = {**client(directory), "ca_path": str(tmp_path / "other/ca.pem")}
+    for tls in (stranger, impostor):
+        host, code = audit_remotely(address, tls, tmp_path / "reports", docker_compliance_fail_on="critical")
+        assert (host["assessed"], host["findings"], code) == (False, [], 2)
+        assert f"TLS with tcp://{address}:2376 fails" in host["reason"]
+
+
+@pytest.mark.parametrize(
+    "how", ["ansible_user=alice", "ansible_become=true ansible_become_user=alice ansible_become_method=su"]
+)
+def test_what_a_user_of_the_docker_group_may_not_read_is_an_error_with_the_reason(
+    engine: tuple[str, Path], tmp_path: Path, how: str
+) -> None:
+    host, code = audit(tmp_path / "reports", f"{NAME} ansible_connection=community.docker.docker {how}\n")
+    assert code == 0
+    assert host["assessed"]
+    found = {(item["control"], item["object"]["name"]): item for item in host["findings"]}
+    assert found["container_not_privileged", "bad"]["status"] == "fail"
+    listeners = found["daemon_tcp_verifies_clients", "dockerd"]
+    assert listeners["status"] == "error"
+    assert "Permission denied" in listeners["message"]
