@@ -75,6 +75,9 @@ molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
 bench: bed ## time the audit of 0, 10, 50 and 100 containers
 	@python tests/benchmark/bench.py
 
+bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 minutes)
+	@python tests/benchmark/fleet.py
+
 clean: demo-clean ## remove all that the other targets made, except Debian's packages
 	docker image ls --quiet breakwater-host | xargs --no-run-if-empty docker image rm --force
 	docker image ls --quiet breakwater-base | xargs --no-run-if-empty docker image rm --force
