@@ -72,7 +72,7 @@ molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
 	@test -n "$(SCENARIO)" || { echo "Say which scenario: make molecule SCENARIO=NAME, one of: $(SCENARIOS)"; exit 1; }
 	molecule test -s $(SCENARIO)
 
-bench: bed ## time the audit of 0, 10, 50 and 100 containers
+bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py
 
 bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 minutes)

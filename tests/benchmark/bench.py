@@ -15,8 +15,11 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNTS = (0, 10, 50, 100)
+COUNTS = (0, 10, 50, 100, 200)
+#: Containers of the fake engine (engines.py) on which the module's memory is measured.
+MANY = 500
 PREFIX = "breakwater-bench-"
+COLLECTOR = "breakwater.docker.docker_compliance_info"
 ROUNDS = 7
 PLAYBOOK_ROUNDS = 3
 
@@ -51,10 +54,10 @@ def remove_containers() -> None:
         run(["docker", "rm", "-fv", *ids])
 
 
-def payload(module: str, directory: Path) -> list[str]:
+def payload(module: str, directory: Path, arguments: str = "") -> list[str]:
     """Let Ansible leave a module with its arguments as it is copied to a host; return the command that runs it."""
     run(
-        ["ansible", "localhost", "-m", module],
+        ["ansible", "localhost", "-m", module, "-a", arguments],
         ANSIBLE_KEEP_REMOTE_FILES="true",
         ANSIBLE_PIPELINING="false",
         ANSIBLE_REMOTE_TMP=str(directory),
@@ -82,13 +85,30 @@ def measure(commands: list[list[str]], rounds: int) -> list[float]:
     return [median(column) for column in zip(*times)]
 
 
+def peak_memory(directory: Path) -> float:
+    """Return the most memory in MiB that the module needs on a host with MANY containers."""
+    engines = [sys.executable, str(Path(__file__).with_name("engines.py")), str(directory), "1", str(MANY)]
+    with subprocess.Popen(engines, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            command = payload(COLLECTOR, directory / "memory", f"docker_host=unix://{directory}/0000.sock timeout=60")
+            collector = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            _pid, status, usage = os.wait4(collector.pid, 0)
+        finally:
+            server.terminate()
+    if status:
+        sys.exit(f"bench: `{' '.join(command)}` failed.")
+    return usage.ru_maxrss / 1024
+
+
 def bench(directory: Path) -> None:
     """Measure every count of containers and print the table."""
     here = Path(__file__).parent
     processes = [
         [sys.executable, str(here / "floor.py")],
         ["env", f"PYTHONPATH={zipped_collector(directory)}", sys.executable, str(here / "collector.py")],
-        payload("breakwater.docker.docker_compliance_info", directory),
+        payload(COLLECTOR, directory),
         payload("ansible.builtin.ping", directory),
     ]
     report_dir = f"docker_compliance_report_dir={directory}/reports"
@@ -107,6 +127,7 @@ def bench(directory: Path) -> None:
         )
     growth = [1000 * (most - least) / (COUNTS[-1] - COUNTS[0]) for least, most in zip(rows[0], rows[-1])]
     print("ms/container {:7.2f}   {:11.2f}           {:8.2f}   {:6.2f}   {:10.2f}".format(*growth))
+    print(f"The module's memory with {MANY} containers: {peak_memory(directory):.0f} MiB")
 
 
 def main() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.breakwater.docker.plugins.module_utils.zip_imports import compile_once
+
+compile_once()
+
 from ansible_collections.breakwater.docker.plugins.module_utils.collector import collect
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
