@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Audits a real engine in a container host: good and bad containers by name, what the kernel says against what the
+# engine says, wrong modes, dockerd with flags, and a swarm. Needs the test bed (`make bed`).
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "breakwater-host:debian13-docker"
+NAME = f"fuzz-engine-{os.getpid()}"
+GOOD = (
+    "--user 1000 --cap-drop ALL --read-only --security-opt no-new-privileges --memory 64m --memory-swap 64m --cpus 0.5"
+    " --pids-limit 50 --restart on-failure:5 --health-cmd true --network own --log-opt max-size=1m --cgroupns private"
+)
+#: Name, options.
+CONTAINERS = {
+    "good": GOOD,
+    "plain": "",
+    "privileged": "--privileged --network host --pid host --ipc host --uts host --restart always"
+    " -v /var/run/docker.sock:/s -v /srv/s:/srv:shared -e DB_PASSWORD=hunter2-planted",
+    "weak": "--cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH --security-opt seccomp=unconfined -v /etc:/e:ro -p 80:80"
+    " --security-opt no-new-privileges=false --security-opt systempaths=unconfined --device /dev/null:/dev/x"
+    " --cgroup-parent /special --ulimit nofile=100 --memory 64m --pids-limit 50 --user 0:0",
+    "nested": "-v /run:/host-run --volumes-from data --userns host --user 1000",
+}
+#: The expected status of a control by container, in the order of CONTAINERS: pass, fail, manual or - (not applicable).
+VERDICTS = {
+    "container_capabilities_not_added": "pass pass pass fail pass",
+    "container_not_privileged": "pass pass fail pass pass",
+    "container_no_sensitive_mounts": "pass pass pass fail fail",
+    "container_no_low_ports": "pass pass pass fail pass",
+    "container_ports_needed": "- - - manual -",
+    "container_not_in_host_network": "pass pass fail pass pass",
+    "container_memory_limited": "pass fail fail pass fail",
+    "container_cpu_limited": "pass fail fail fail fail",
+    "container_read_only": "pass fail fail fail fail",
+    "container_ports_on_named_address": "- - - fail -",
+    "container_restarts_limited": "pass pass fail pass pass",
+    "container_not_in_host_pid": "pass pass fail pass pass",
+    "container_not_in_host_ipc": "pass pass fail pass pass",
+    "container_no_devices": "pass pass pass fail pass",
+    "container_ulimits_reviewed": "- - - manual -",
+    "container_no_shared_propagation": "pass pass fail pass pass",
+    "container_not_in_host_uts": "pass pass fail pass pass",
+    "container_seccomp_filtered": "pass pass fail fail pass",
+    "container_default_cgroup": "pass pass pass fail pass",
+    "container_no_new_privileges": "pass fail fail fail fail",
+    "container_health_check": "pass fail fail fail fail",
+    "container_image_current": "pass pass pass pass pass",
+    "container_pids_limited": "pass fail fail pass fail",
+    "container_not_on_default_bridge": "pass fail pass fail fail",
+    "container_not_in_host_userns": "pass pass pass pass fail",
+    "container_no_engine_socket": "pass pass fail pass fail",
+    "container_no_dangerous_capabilities": "pass pass fail fail pass",
+    "container_capabilities_dropped": "pass fail fail fail fail",
+    "container_user_not_root": "pass fail fail fail pass",
+    "container_kernel_agrees": "pass pass pass pass pass",
+    "container_system_paths_masked": "pass pass fail fail pass",
+    "container_no_secrets_in_environment": "pass pass fail pass pass",
+    "container_logs_bounded": "pass fail fail fail fail",
+    "container_volumes_separated": "pass pass pass pass fail",
+    "container_no_ssh_server": "pass pass pass pass pass",
+}
+
+
+def run(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def inside(command: str) -> str:
+    """Run a shell's command in the container host."""
+    return run("docker", "exec", NAME, "sh", "-ec", command)
+
+
+def wait_for(command: str) -> None:
+    for _attempt in range(60):
+        if (
+            subprocess.run(["docker", "exec", NAME, "sh", "-c", command], capture_output=True, check=False).returncode
+            == 0
+        ):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"{command} did not succeed in {NAME}")
+
+
+class Audit:
+    """A report on the container host, with its evidence."""
+
+    def __init__(self, directory: Path) -> None:
+        variables = {"report_dir": str(directory), "profile": "strict", "keep_evidence": True}
+        subprocess.run(
+            [
+                *(
+                    "ansible-playbook",
+                    "breakwater.docker.compliance",
+                    "-i",
+                    f"{NAME},",
+                    "-c",
+                    "community.docker.docker",
+                ),
+                *("-e", json.dumps({f"docker_compliance_{key}": value for key, value in variables.items()})),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_PIPELINING": "1"},
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+        self.findings = json.loads((directory / "report.json").read_text())["hosts"][0]["findings"]
+        self.text = (directory / f"evidence/{NAME}.json").read_text()
+        self.evidence = json.loads(self.text)
+
+    def statuses(self, control: str) -> dict[str, str]:
+        """Return the statuses of a control by its objects' names."""
+        return {item["object"]["name"]: item["status"] for item in self.findings if item["control"] == control}
+
+    def status(self, control: str) -> str:
+        [status] = self.statuses(control).values()
+        return status
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        return {item["name"]: item for item in self.evidence["containers"]}
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[None]:
+    run("docker", "run", "-d", "--name", NAME, "--hostname", NAME, "--privileged", "--cgroupns=private", IMAGE)
+    try:
+        wait_for("docker info")
+        inside("docker load -qi /usr/share/breakwater/busybox.tar && docker network create own")
+        inside("mkdir /srv/s; mount -t tmpfs none /srv/s; mount --make-shared /srv/s")
+        inside("docker create --name data -v shared:/data busybox:local true")
+        for name, options in CONTAINERS.items():
+            inside(f"docker run -d --name {name} {options} busybox:local sleep 1000")
+        yield
+    finally:
+        run("docker", "rm", "-fv", NAME)
+
+
+@pytest.fixture(scope="module")
+def first(host: None, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return Audit(tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture(scope="module")
+def second(first: Audit, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    """The host after somebody worked on it."""
+    options = "-H fd:// -H tcp://127.0.0.1:2375 --log-level=warn --userland-proxy=false"
+    unit = f"[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd {options}\n"
+    inside(
+        f"mkdir -p /etc/systemd/system/docker.service.d; printf '{unit}' > /etc/systemd/system/docker.service.d/x.conf"
+    )
+    inside('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json; systemctl daemon-reload')
+    inside("systemctl restart docker")
+    inside("docker swarm init --advertise-addr eth0 >/dev/null; docker network create -d overlay plain")
+    inside("docker service create --detach --name web -e API_TOKEN=hunter2-planted --replicas 0 busybox:local true")
+    inside("mkdir -p /etc/audit/rules.d; echo '-w /usr/sbin/dockerd-foo -p wa' > /etc/audit/rules.d/x.rules")
+    inside("echo '-w /etc/docker -p wa' >> /etc/audit/rules.d/x.rules")
+    inside("chmod 0606 /run/docker.sock; chmod 0747 /etc/docker; chmod 0622 /etc/docker/daemon.json")
+    return Audit(tmp_path_factory.mktemp("second"))
+
+
+@pytest.mark.parametrize("control", VERDICTS)
+def test_containers(first: Audit, control: str) -> None:
+    found = first.statuses(control)
+    expected = VERDICTS[control].replace("-", "not_applicable").split()
+    assert {name: found[name] for name in CONTAINERS} == dict(zip(CONTAINERS, expected, strict=True))
+
+
+def test_every_failure_of_the_good_container_is_right(first: Audit) -> None:
+    found = {
+        item["control"]
+        for item in first.findings
+        if item["object"]["name"] == "good" and item["status"] not in ("pass", "not_applicable")
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_kernels_view_is_what_the_process_sees(first: Audit, name: str) -> None:
+    lines = inside(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {name})/status").splitlines()
+    status = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    found = first.containers()[name]
+    assert found["kernel_uid"] == int(status["Uid"].split()[0])
+    assert found["kernel_no_new_privileges"] == (status["NoNewPrivs"] == "1")
+    assert found["kernel_seccomp"] == {"0": "disabled", "2": "filter"}[status["Seccomp"]]
+    assert len(found["kernel_capabilities"]) == bin(int(status["CapBnd"], 16)).count("1")
+    assert found["unreadable"] == {}
+
+
+def test_a_container_that_does_not_run_is_judged_too(first: Audit) -> None:
+    assert first.statuses("container_memory_limited")["data"] == "fail"
+    assert first.statuses("container_kernel_agrees")["data"] == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("control", "before", "after"),
+    [
+        ("file_docker_socket_mode", "pass", "fail"),
+        ("file_docker_directory_mode", "pass", "fail"),
+        ("file_daemon_config_mode", "not_applicable", "fail"),
+        ("file_docker_socket_owner", "pass", "pass"),
+        ("daemon_icc_disabled", "fail", "pass"),
+        ("daemon_log_level_info", "pass", "fail"),
+        ("daemon_userland_proxy_disabled", "fail", "pass"),
+        ("daemon_manages_iptables", "pass", "pass"),
+        ("daemon_manages_ip6tables", "not_applicable", "not_applicable"),
+        ("daemon_tcp_verifies_clients", "not_applicable", "fail"),
+        ("daemon_config_valid", "pass", "pass"),
+        ("daemon_config_in_effect", "pass", "pass"),
+        ("daemon_live_restore", "fail", "not_applicable"),
+        ("daemon_swarm_inactive", "pass", "fail"),
+        ("daemon_single", "pass", "pass"),
+        ("swarm_managers_few_and_reachable", "not_applicable", "pass"),
+        ("swarm_listens_on_one_address", "not_applicable", "fail"),
+        ("swarm_overlay_networks_encrypted", "not_applicable", "fail"),
+        ("swarm_secrets_used", "not_applicable", "fail"),
+        ("swarm_managers_locked", "not_applicable", "fail"),
+        ("swarm_unlock_key_rotated", "not_applicable", "not_applicable"),
+        ("swarm_node_certificates_short_lived", "not_applicable", "pass"),
+        ("swarm_ca_rotated", "not_applicable", "manual"),
+        ("swarm_data_path_separate", "not_applicable", "fail"),
+        ("host_docker_group_members", "pass", "pass"),
+        ("engine_without_known_vulnerabilities", "fail", "fail"),
+    ],
+)
+def test_the_host_before_and_after(first: Audit, second: Audit, control: str, before: str, after: str) -> None:
+    assert (first.status(control), second.status(control)) == (before, after)
+
+
+def test_audit_rules_of_files_and_of_the_kernel_are_told_apart(second: Audit) -> None:
+    found = {item["purpose"]: item for item in second.evidence["files"]}
+    assert found["docker_directory"]["audit_persistent"] is True
+    assert found["daemon_program"]["audit_persistent"] is False
+    assert found["docker_directory"]["audit_live"] is not True
+
+
+def test_no_secret_leaves_the_host(first: Audit, second: Audit) -> None:
+    assert "hunter2-planted" not in first.text + second.text
+    assert "DB_PASSWORD" in first.text
