@@ -14,6 +14,7 @@ description:
     runs nothing in a container; it GETs documents from the socket of the engine, and reads C(/proc) and files.
   - Values of environment variables, labels and command lines stay on the host; only names, and whether a value looks
     like a secret, leave it.
+  - The controller judges what was collected by the controls of the collection's catalogue and by rules of your own.
   - The engine's own TCP ports are asked once for C(/_ping) without a certificate, to see whether they want one. dockerd
     logs the refusal.
 options:
@@ -49,6 +50,44 @@ options:
     description: Looks for programs with setuid or setgid bits in the layers of the images, which takes long.
     type: bool
     default: false
+  profile:
+    description: Which controls are judged; V(strict) adds those that an ordinary host can't be expected to meet.
+    type: str
+    choices: [baseline, strict]
+    default: baseline
+  controls:
+    description:
+      - Judge these only. An entry is a control's id, a CIS number (V(5.10), V(cis_5_10), V(cis_1_8:5.10)), a CIS
+        section (V(5)), a scope, a severity or a threat (V(T4)). One that names nothing is refused.
+    type: list
+    elements: str
+    default: []
+  rules:
+    description: Files on the controller with controls of your own.
+    type: list
+    elements: path
+    default: []
+  waivers:
+    description: Files on the controller with accepted failures.
+    type: list
+    elements: path
+    default: []
+  policy:
+    description: What the rules can't know of your estate, by the names in the collection's page on evidence.
+    type: dict
+    default: {}
+  report_dir:
+    description:
+      - Directory on the controller for the host's report, which is written to C(hosts/<host>.json) in it. The result
+        has no findings then, which spares the memory of the controller.
+    type: path
+  keep_evidence:
+    description: Also keeps the evidence, in the result or in C(evidence/<host>.json) of O(report_dir).
+    type: bool
+    default: false
+  evidence_file:
+    description: Judges this saved evidence on the controller; the host is not contacted.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -69,6 +108,12 @@ EXAMPLES = r"""
   breakwater.docker.docker_compliance_info:
   become: true
 
+- name: Judge what concerns the daemon's socket, into a directory of reports
+  breakwater.docker.docker_compliance_info:
+    controls: [T4]
+    report_dir: reports
+  become: true
+
 - name: Audit a user's rootless engine
   breakwater.docker.docker_compliance_info:
     docker_host: unix:///run/user/1000/docker.sock
@@ -86,12 +131,53 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+assessed:
+  description: Whether the host could be examined. A host without Docker could, and nothing applies to it.
+  type: bool
+  returned: success
+  sample: true
+reason:
+  description: Why the host could not be examined, else null.
+  type: str
+  returned: success
+  sample: dockerd does not run.
+engine:
+  description: The engine's facts.
+  type: dict
+  returned: success
+  sample: {status: ok, version: 26.1.5+dfsg1}
+summary:
+  description: Number of findings by status.
+  type: dict
+  returned: success
+  sample: {fail: 4, error: 0, waived: 1, manual: 7, not_applicable: 47, pass: 110}
+score:
+  description: Percentage of the decided controls that pass; null when none was decided.
+  type: int
+  returned: success
+  sample: 95
+failures:
+  description: Number of findings that are fail or error, by severity.
+  type: dict
+  returned: success
+  sample: {critical: 0, high: 1, medium: 2, low: 1}
+unused_waivers:
+  description: Waivers that name this host and cover no failure of it.
+  type: list
+  elements: dict
+  returned: success
+  sample: []
+findings:
+  description: One finding for each control and object, as in C(report.json).
+  type: list
+  elements: dict
+  returned: when O(report_dir) is not given
 evidence:
   description:
     - The evidence document, schema 1. Where the engine can't be examined only C(engine) says something.
     - Each object has C(unreadable), reasons by the names of fields that could not be read and are null.
   type: dict
-  returned: success
+  returned: when O(keep_evidence) is true and O(report_dir) is not given
   contains:
     schema:
       description: Version of the document's schema.
@@ -139,7 +225,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.zip_imports impo
 compile_once()
 
 from ansible_collections.breakwater.docker.plugins.module_utils.collector import collect
-from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import COLLECTOR_OPTIONS
+from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import (
+    COLLECTOR_OPTIONS,
+    JUDGEMENT_OPTIONS,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi, socket_path_of
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -158,10 +247,10 @@ def _collect(docker_host: str, tls: dict[str, str] | None, timeout: int, deep_sc
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=COLLECTOR_OPTIONS, supports_check_mode=True)
-    params = module.params
+    # the options for judging are the action plugin's, which keeps them on the controller
+    module = AnsibleModule(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS}, supports_check_mode=True)
     try:
-        evidence = _collect(**params)
+        evidence = _collect(**{name: module.params[name] for name in COLLECTOR_OPTIONS})
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, evidence=evidence)
