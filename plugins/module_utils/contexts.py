@@ -40,14 +40,14 @@ class ContextStore:
     bundle: str
 
     def managed(self) -> dict[str, str]:
-        """Return name and endpoint of each context whose files are links to the bundle."""
+        """Return name and endpoint of each intact context whose files are links to the bundle."""
         found = {}
         for identifier in self._identifiers():
-            if self._links(identifier) == self._wanted_links():
-                document = self._document(identifier)
-                endpoint = document.get("Endpoints", {}).get("docker", {}).get("Host", "")
-                found[str(document.get("Name", identifier))] = str(endpoint)
-        return dict(sorted(found.items()))
+            document = self._document(identifier)
+            name = str(document.get("Name"))
+            if self._links(identifier) == self._wanted_links() and _identifier(name) == identifier:
+                found[name] = str(document["Endpoints"]["docker"]["Host"])
+        return found
 
     def write(self, name: str, endpoint: str) -> None:
         """Make or correct a context; its links first, since a context without them would connect in clear text."""
@@ -93,10 +93,10 @@ class ContextStore:
     def _document(self, identifier: str) -> dict[str, Any]:
         try:
             with open(self._meta(identifier), encoding="utf-8") as stream:
-                document = json.load(stream)
-        except (OSError, ValueError):
+                document: dict[str, Any] = json.load(stream)
+            return document if document["Endpoints"]["docker"]["Host"] else {}
+        except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return document if isinstance(document, dict) else {}
 
     def _meta(self, identifier: str) -> str:
         return os.path.join(self.configuration, "contexts", "meta", identifier, "meta.json")

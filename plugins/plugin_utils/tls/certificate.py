@@ -85,7 +85,7 @@ def renewal_reasons(
 
 
 def _listed(words: Iterable[str]) -> str:
-    return ", ".join(sorted(words)) or "no"
+    return ", ".join(sorted(words)) or "nothing"
 
 
 def key_type_of(key: Any) -> str:
