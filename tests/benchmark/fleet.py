@@ -68,7 +68,7 @@ def _sizes(pid: int) -> list[tuple[float, float]]:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:  # it has ended
         return []
-    fields = {name: int(value.split()[0]) / 1024 for name, _, value in (line.partition(":") for line in lines)}
+    fields = {name: int(value.split()[0]) / 1024 for name, _colon, value in (line.partition(":") for line in lines)}
     return [(fields["Rss"], fields["Pss"]), *(size for child in children for size in _sizes(int(child)))]
 
 
