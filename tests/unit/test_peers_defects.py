@@ -144,7 +144,11 @@ def test_an_old_engine_does_not_pass_for_a_current_one(estate: Estate, version: 
         (("--log-level=error",), {}, {"log_level": "error"}),
         (("-l", "debug"), {}, {"log_level": "debug"}),
         ((), {"log-level": "warn", "userland-proxy": False}, {"log_level": "warn", "userland_proxy": False}),
-        (("--default-ulimit", "nofile=1:2", "--default-ulimit=nproc=3"), {}, {"default_ulimits": ["nofile", "nproc"]}),
+        (
+            ("--default-ulimit", "nofile=1:2", "--default-ulimit=nproc=3"),
+            {},
+            {"default_ulimits": ["nofile=1:2", "nproc=3:3"]},
+        ),
         (("-H", "fd://", "-H=tcp://127.0.0.1:2375"), {}, {"hosts": ["fd://", "tcp://127.0.0.1:2375"]}),
         (
             (),

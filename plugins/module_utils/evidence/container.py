@@ -159,8 +159,12 @@ def _oom_kill_disabled(subject: _Subject) -> bool:
 
 
 def _ulimits(subject: _Subject) -> list[str]:
+    defaults = subject.estate.daemon["default_ulimits"]
+    if defaults is None:
+        raise UnreadableError("the daemon's default limits, which the engine adds to a container's own, are unknown")
     limits = subject.doc.objects("HostConfig", "Ulimits")
-    return [f"{item.string('Name')}={item.integer('Soft')}:{item.integer('Hard')}" for item in limits]
+    told = [f"{item.string('Name')}={item.integer('Soft')}:{item.integer('Hard')}" for item in limits]
+    return [limit for limit in told if limit not in defaults]
 
 
 def _devices(subject: _Subject) -> list[str]:

@@ -124,6 +124,15 @@ def _base_device_size(sources: _Sources) -> bool:
     return any(entry.startswith("dm.basesize") for entry in sources.settings.get("storage-opts", []))
 
 
+def _ulimit(name: str, value: Any) -> str:
+    """Return a default limit as name=soft:hard; the file has an object, whose keys dockerd takes in any case."""
+    if isinstance(value, dict):
+        limit = {key.lower(): item for key, item in value.items()}
+        return f"{name}={limit.get('soft', 0)}:{limit.get('hard', 0)}"
+    soft, _, hard = str(value).partition(":")
+    return f"{name}={soft}:{hard or soft}"
+
+
 def _nri(sources: _Sources) -> bool:
     return sources.settings.get("nri-opts", {}).get("enable") is True
 
@@ -134,7 +143,7 @@ _SETTINGS = {
     "ip6tables": lambda s: s.settings.get("ip6tables", version_tuple(s.api.string("version", "Version")) >= (27,)),
     "userland_proxy": lambda s: s.settings.get("userland-proxy", True),
     "default_address": lambda s: s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's default)
-    "default_ulimits": lambda s: sorted(s.settings.get("default-ulimits", {})),
+    "default_ulimits": lambda s: sorted(_ulimit(*item) for item in s.settings.get("default-ulimits", {}).items()),
     "default_ipc_mode": lambda s: s.settings.get("default-ipc-mode", "private"),
     "cgroup_parent": lambda s: s.settings.get("cgroup-parent", ""),
     "base_device_size": _base_device_size,

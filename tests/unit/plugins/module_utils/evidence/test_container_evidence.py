@@ -21,6 +21,7 @@ DAEMON = {
     "seccomp_profile": "builtin",
     "security_options": ["seccomp"],
     "data_root": "/var/lib/docker",
+    "default_ulimits": [],
 }
 ALL_CAPABILITIES = "000001ffffffffff"
 
@@ -283,6 +284,16 @@ def test_volumes_of_containers(tmp_path: Path) -> None:
     assert "does not tell where the volume data is" in writer["unreadable"]["sensitive_mounts"]
     [disguised] = collect(tmp_path, doc)
     assert disguised["sensitive_mounts"] == ["/etc"]
+
+
+def test_the_daemons_default_limits_are_not_the_containers_own(tmp_path: Path) -> None:
+    limits = [{"Name": "nofile", "Soft": 1, "Hard": 2}, {"Name": "nproc", "Soft": 3, "Hard": 3}]
+    doc = inspected("stopped")
+    doc["HostConfig"]["Ulimits"] = limits
+    [found] = collect(tmp_path, doc, default_ulimits=["nofile=1:2"])
+    assert found["ulimits"] == ["nproc=3:3"]
+    [unknown] = collect(tmp_path, doc, default_ulimits=None)
+    assert "default limits" in unknown["unreadable"]["ulimits"]
 
 
 def test_shared_propagation(tmp_path: Path) -> None:

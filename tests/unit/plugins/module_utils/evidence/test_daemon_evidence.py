@@ -84,12 +84,12 @@ def test_stock_daemon(host: Host) -> None:
 
 def test_settings_that_only_the_process_knows(host: Host) -> None:
     dockerd(host.root, "--iptables=false", "--log-opt=max-size=10m", "--log-opt", "env=SECRET", "--metrics-addr", ":1")
-    limits = {"nproc": {}, "nofile": {}}
+    limits = {"nproc": {"Name": "nproc", "Hard": 9, "Soft": 8}, "nofile": {"hard": 7, "soft": 6}}
     host.config({"userland-proxy": False, "default-ulimits": limits, "storage-opts": ["dm.basesize=9G"]})
     found = host.evidence()
     assert found["iptables"] is False
     assert found["userland_proxy"] is False
-    assert found["default_ulimits"] == ["nofile", "nproc"]
+    assert found["default_ulimits"] == ["nofile=6:7", "nproc=8:9"]
     assert found["base_device_size"] is True
     assert found["log_options"] == {"max-size": "10m"}
     assert found["metrics_address"] == ":1"
