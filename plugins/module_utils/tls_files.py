@@ -33,14 +33,17 @@ _TIMEOUT = 120
 
 
 @contextlib.contextmanager
-def acting_as(user: str) -> Iterator[None]:
-    """Use files as `user`, so that a link in his home leads root nowhere; InputError for an unknown or another user."""
+def acting_as(user: str) -> Iterator[str]:
+    """Use files as `user`, so that a link in his home leads root nowhere, and yield his home.
+
+    InputError for an unknown user, and for another one where we are not root.
+    """
     try:
         account = pwd.getpwnam(user)
     except KeyError:
         raise InputError(f"There is no user {user} on this host: create the account first.") from None
     if account.pw_uid == os.geteuid():
-        yield
+        yield account.pw_dir
         return
     if os.geteuid() != 0:
         raise InputError(f"Only root can write files of {user}: run with become, or as {user}.")
@@ -49,7 +52,7 @@ def acting_as(user: str) -> Iterator[None]:
     os.setegid(account.pw_gid)
     os.seteuid(account.pw_uid)
     try:
-        yield
+        yield account.pw_dir
     finally:
         os.seteuid(0)
         os.setegid(0)

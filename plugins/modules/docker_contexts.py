@@ -25,7 +25,7 @@ options:
     default: root
   directory:
     description: Directory of the user's C(ca.pem), C(cert.pem) and C(key.pem); by default C(~user/.docker).
-    type: str
+    type: path
   state:
     description: With V(absent) the user loses all contexts that link to the certificate.
     type: str
@@ -62,7 +62,7 @@ contexts:
 """
 
 import os
-from typing import Mapping
+from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -71,10 +71,12 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import acting_as
 
 
-def apply(store: ContextStore, user: str, wanted: Mapping[str, str], check_mode: bool) -> dict[str, str]:
+def apply(params: Mapping[str, Any], wanted: Mapping[str, str], check_mode: bool) -> dict[str, str]:
     """Bring a user's contexts to what they are to be, and return what they were."""
     try:
-        with acting_as(user):
+        with acting_as(params["user"]) as home:
+            configuration = os.path.join(home, ".docker")
+            store = ContextStore(configuration, params["directory"] or configuration)
             before = store.managed()
             if not check_mode:
                 for name in before.keys() - wanted.keys():
@@ -99,18 +101,16 @@ def main() -> None:
         argument_spec={
             "contexts": {"type": "dict", "default": {}},
             "user": {"type": "str", "default": "root"},
-            "directory": {"type": "str"},
+            "directory": {"type": "path"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     params = module.params
     wanted = params["contexts"] if params["state"] == "present" else {}
-    configuration = f"~{params['user']}/.docker"
-    store = ContextStore(os.path.expanduser(configuration), os.path.expanduser(params["directory"] or configuration))
     try:
         check_contexts(wanted)
-        before = apply(store, params["user"], wanted, module.check_mode)
+        before = apply(params, wanted, module.check_mode)
     except (BreakwaterError, OSError) as error:
         module.fail_json(msg=str(error))
     diff = {"before": _shown(before), "after": _shown(wanted)}

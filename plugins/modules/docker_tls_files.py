@@ -31,7 +31,7 @@ options:
     suboptions:
       directory:
         description: Directory of the files; C(~user) is the home of a user. A missing one is made.
-        type: str
+        type: path
         required: true
       user:
         description: Owner of the files.
@@ -106,7 +106,6 @@ certificates:
   sample: [{present: false, certificate: "", trusted: "", request: "", loose_rights: []}]
 """
 
-import os
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
@@ -132,7 +131,7 @@ def inspect(bundle: Bundle) -> dict[str, Any]:
 
 def handle(entry: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, Any]:
     """Do what `state` says for one certificate."""
-    bundle = Bundle(os.path.expanduser(entry["directory"]), SubprocessRunner())
+    bundle = Bundle(entry["directory"], SubprocessRunner())
     try:
         with acting_as(entry["user"]):
             if state == "inspected" or check_mode:
@@ -153,7 +152,7 @@ def handle(entry: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, 
 def main() -> None:
     """Run the module."""
     options = {
-        "directory": {"type": "str", "required": True},
+        "directory": {"type": "path", "required": True},
         "user": {"type": "str", "default": "root"},
         "usage": {"type": "str", "choices": ["server", "client"], "required": True},
         "key_type": {"type": "str", "choices": list(KEY_TYPES), "default": KEY_TYPES[0], "no_log": False},
