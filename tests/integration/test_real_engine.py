@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import time
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-IMAGE = "breakwater-host:debian13-docker"
+from ansible_collections.breakwater.docker.tests.integration import container_host
+
 NAME = f"fuzz-engine-{os.getpid()}"
 GOOD = (
     "--user 1000 --cap-drop ALL --read-only --security-opt no-new-privileges --memory 64m --memory-swap 64m --cpus 0.5"
@@ -72,51 +70,13 @@ VERDICTS = {
 }
 
 
-def run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
-    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def inside(command: str) -> str:
-    """Run a shell's command in the container host."""
-    return run("docker", "exec", NAME, "sh", "-ec", command)
-
-
-def wait_for(command: str) -> None:
-    for _attempt in range(60):
-        if (
-            subprocess.run(["docker", "exec", NAME, "sh", "-c", command], capture_output=True, check=False).returncode
-            == 0
-        ):
-            return
-        time.sleep(0.5)
-    pytest.fail(f"{command} did not succeed in {NAME}")
-
-
 class Audit:
     """A report on the container host, with its evidence."""
 
     def __init__(self, directory: Path) -> None:
         variables = {"report_dir": str(directory), "profile": "strict", "keep_evidence": True}
-        subprocess.run(
-            [
-                *(
-                    "ansible-playbook",
-                    "breakwater.docker.compliance",
-                    "-i",
-                    f"{NAME},",
-                    "-c",
-                    "community.docker.docker",
-                ),
-                *("-e", json.dumps({f"docker_compliance_{key}": value for key, value in variables.items()})),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_PIPELINING": "1"},
-            capture_output=True,
-            timeout=120,
-            check=True,
-        )
+        given = json.dumps({f"docker_compliance_{key}": value for key, value in variables.items()})
+        container_host.playbook("breakwater.docker.compliance", NAME, "-e", given)
         self.findings = json.loads((directory / "report.json").read_text())["hosts"][0]["findings"]
         self.text = (directory / f"evidence/{NAME}.json").read_text()
         self.evidence = json.loads(self.text)
@@ -134,40 +94,36 @@ class Audit:
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[None]:
-    run("docker", "run", "-d", "--name", NAME, "--hostname", NAME, "--privileged", "--cgroupns=private", IMAGE)
-    try:
-        wait_for("docker info")
-        inside("docker load -qi /usr/share/breakwater/busybox.tar && docker network create own")
-        inside("mkdir /srv/s; mount -t tmpfs none /srv/s; mount --make-shared /srv/s")
-        inside("docker create --name data -v shared:/data busybox:local true")
+def host() -> Iterator[container_host.ContainerHost]:
+    with container_host.started(NAME) as machine:
+        machine.run("docker load -qi /usr/share/breakwater/busybox.tar && docker network create own")
+        machine.run("mkdir /srv/s; mount -t tmpfs none /srv/s; mount --make-shared /srv/s")
+        machine.run("docker create --name data -v shared:/data busybox:local true")
         for name, options in CONTAINERS.items():
-            inside(f"docker run -d --name {name} {options} busybox:local sleep 1000")
-        yield
-    finally:
-        run("docker", "rm", "-fv", NAME)
+            machine.run(f"docker run -d --name {name} {options} busybox:local sleep 1000")
+        yield machine
 
 
 @pytest.fixture(scope="module")
-def first(host: None, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+def first(host: container_host.ContainerHost, tmp_path_factory: pytest.TempPathFactory) -> Audit:
     return Audit(tmp_path_factory.mktemp("first"))
 
 
 @pytest.fixture(scope="module")
-def second(first: Audit, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+def second(first: Audit, host: container_host.ContainerHost, tmp_path_factory: pytest.TempPathFactory) -> Audit:
     """The host after somebody worked on it."""
     options = "-H fd:// -H tcp://127.0.0.1:2375 --log-level=warn --userland-proxy=false"
     unit = f"[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd {options}\n"
-    inside(
+    host.run(
         f"mkdir -p /etc/systemd/system/docker.service.d; printf '{unit}' > /etc/systemd/system/docker.service.d/x.conf"
     )
-    inside('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json; systemctl daemon-reload')
-    inside("systemctl restart docker")
-    inside("docker swarm init --advertise-addr eth0 >/dev/null; docker network create -d overlay plain")
-    inside("docker service create --detach --name web -e API_TOKEN=hunter2-planted --replicas 0 busybox:local true")
-    inside("mkdir -p /etc/audit/rules.d; echo '-w /usr/sbin/dockerd-foo -p wa' > /etc/audit/rules.d/x.rules")
-    inside("echo '-w /etc/docker -p wa' >> /etc/audit/rules.d/x.rules")
-    inside("chmod 0606 /run/docker.sock; chmod 0747 /etc/docker; chmod 0622 /etc/docker/daemon.json")
+    host.run('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json; systemctl daemon-reload')
+    host.run("systemctl restart docker")
+    host.run("docker swarm init --advertise-addr eth0 >/dev/null; docker network create -d overlay plain")
+    host.run("docker service create --detach --name web -e API_TOKEN=hunter2-planted --replicas 0 busybox:local true")
+    host.run("mkdir -p /etc/audit/rules.d; echo '-w /usr/sbin/dockerd-foo -p wa' > /etc/audit/rules.d/x.rules")
+    host.run("echo '-w /etc/docker -p wa' >> /etc/audit/rules.d/x.rules")
+    host.run("chmod 0606 /run/docker.sock; chmod 0747 /etc/docker; chmod 0622 /etc/docker/daemon.json")
     return Audit(tmp_path_factory.mktemp("second"))
 
 
@@ -188,8 +144,8 @@ def test_every_failure_of_the_good_container_is_right(first: Audit) -> None:
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_the_kernels_view_is_what_the_process_sees(first: Audit, name: str) -> None:
-    lines = inside(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {name})/status").splitlines()
+def test_the_kernels_view_is_what_the_process_sees(first: Audit, host: container_host.ContainerHost, name: str) -> None:
+    lines = host.run(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {name})/status").splitlines()
     status = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
     found = first.containers()[name]
     assert found["kernel_uid"] == int(status["Uid"].split()[0])

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# A container host of the test bed with a real engine, for as long as a test needs it.
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "breakwater-host:debian13-docker"
+
+
+def run(*argv: str, timeout: float = 60) -> str:
+    """Run a command; AssertionError with what it said when it fails."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False, cwd=ROOT)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+class ContainerHost:
+    """A running container host."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, script: str, timeout: float = 60) -> str:
+        """Run a shell's script in it."""
+        return run("docker", "exec", self.name, "sh", "-ec", script, timeout=timeout)
+
+    def wait_for(self, script: str) -> None:
+        """Wait at most 30 seconds until the script succeeds."""
+        for _attempt in range(60):
+            argv = ("docker", "exec", self.name, "sh", "-c", script)
+            if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"{script} did not succeed in {self.name}")
+
+
+@contextmanager
+def started(name: str) -> Iterator[ContainerHost]:
+    """Start a container host with a rootful engine, and remove it at the end."""
+    run("docker", "run", "-d", "--name", name, "--hostname", name, "--privileged", "--cgroupns=private", IMAGE)
+    try:
+        host = ContainerHost(name)
+        host.wait_for("docker info")
+        yield host
+    finally:
+        run("docker", "rm", "-fv", name)
+
+
+def playbook(name: str, host: str, *arguments: str) -> None:
+    """Run a playbook against the container host."""
+    subprocess.run(
+        ["ansible-playbook", name, "-i", f"{host},", "-c", "community.docker.docker", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
+        capture_output=True,
+        timeout=180,
+        check=True,
+    )
