@@ -132,7 +132,8 @@ def bench(directory: Path) -> None:
 
 def main() -> None:
     """Run the benchmark; its containers are removed however it ends."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background jobs start with it ignored
+        signal.signal(number, signal.default_int_handler)
     remove_containers()
     others = len(run(["docker", "ps", "-aq"]).split())
     load = os.getloadavg()[0]
