@@ -185,11 +185,8 @@ def test_bytes_on_the_socket(tmp_path_factory: pytest.TempPathFactory, data: st.
     )
     body = data.draw(TEXT | JSON.map(lambda value: json.dumps(value).encode()))
     path = tmp_path_factory.mktemp("s") / "sock"
-    with (
-        FakeDockerd(path, {"/info": head + body}) as engine,
-        EngineApi(engine.path, timeout=2) as api,
-        suppress(EngineError),
-    ):
+    documents = {"/info": head + body}
+    with FakeDockerd(path, documents) as engine, EngineApi(engine.path, timeout=2) as api, suppress(EngineError):
         json.dumps(api.get("/info"))
 
 

@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
     volume_writers,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
@@ -108,7 +109,17 @@ def _deviations(subject: _Subject) -> list[str]:
 
 
 def _no_new_privileges(subject: _Subject) -> bool:
-    return confinement.no_new_privileges(subject.doc, subject.estate.daemon["no_new_privileges"])
+    told = confinement.no_new_privileges(subject.doc)
+    if told is not None:
+        return told
+    if subject.kernel_error:
+        raise UnreadableError(subject.kernel_error)
+    if subject.kernel:  # it runs by the default that the daemon had when it was started
+        return bool(subject.kernel["no_new_privileges"])
+    default = subject.estate.daemon["no_new_privileges"]
+    if default is None:
+        raise UnreadableError("the daemon's default for no-new-privileges is unknown")
+    return bool(default)
 
 
 def _seccomp_profile(subject: _Subject) -> str:
@@ -123,21 +134,15 @@ def _dangerous_capabilities(subject: _Subject) -> list[str]:
 def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
     doc = subject.doc
     running = doc.boolean("State", "Running")
-    place = ("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")
-    found = []
-    bindings = Document(doc.mapping(*place), f"{doc.name}, published ports")
-    for name in sorted(bindings.raw):
-        for binding in bindings.objects(name):
-            address, port = binding.string("HostIp"), binding.string("HostPort")
-            found.append(
-                {
-                    "container_port": name,
-                    "host_address": address,
-                    "host_port": int(port.partition("-")[0] or "0"),
-                    "all_addresses": address in _ALL_ADDRESSES,
-                }
-            )
-    return found
+    return [
+        {
+            "container_port": at.container_port,
+            "host_address": at.address,
+            "host_port": int(at.port.partition("-")[0] or "0"),
+            "all_addresses": at.address in _ALL_ADDRESSES,
+        }
+        for at in bindings(doc, *(("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")))
+    ]
 
 
 def _cpu_limited(subject: _Subject) -> bool:
@@ -194,7 +199,8 @@ def _image_current(subject: _Subject) -> bool | None:
 def _log_bounded(subject: _Subject) -> bool:
     if subject.doc.string("HostConfig", "LogConfig", "Type") != "json-file":
         return True  # of those that keep logs on the host, only this one keeps everything by default
-    return subject.doc.mapping("HostConfig", "LogConfig", "Config").get("max-size", "-1") != "-1"
+    options = Document(subject.doc.mapping("HostConfig", "LogConfig", "Config"), f"{subject.doc.name}, log options")
+    return options.has("max-size") and options.string("max-size") != "-1"
 
 
 def _unmasked(subject: _Subject) -> bool:
