@@ -64,14 +64,10 @@ def security_option(container: Document, name: str) -> str | None:
     return found
 
 
-def no_new_privileges(container: Document, daemon_default: bool | None) -> bool:
-    """Tell whether the container's processes can't gain privileges; where it does not say, the daemon's default."""
+def no_new_privileges(container: Document) -> bool | None:
+    """Tell whether the container's own option keeps its processes from gaining privileges; None where it has none."""
     told = security_option(container, "no-new-privileges")
-    if told is not None:
-        return told.lower() in ("", "true", "1", "t")
-    if daemon_default is None:
-        raise UnreadableError("the daemon's default for no-new-privileges is unknown")
-    return daemon_default
+    return None if told is None else told.lower() in ("", "true", "1", "t")
 
 
 def seccomp_profile(container: Document, daemon_default: str | None) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import (
     allows_icc,
+    bindings,
     bridge_filtered,
     is_default_bridge,
 )
@@ -162,14 +163,21 @@ def _listeners(sources: _Sources) -> list[dict[str, Any]]:
     if process is None:
         raise UnreadableError(f"{sources.settings.invisible}, so its ports are unknown")
     metrics = sources.settings.get("metrics-addr", "").rpartition(":")[2]
+    published = _published(sources.documents.containers)
     found = []
     for address, port in listening(sources.files, process.pid):
-        if port not in _SWARM_PORTS and str(port) != metrics:
+        if port not in _SWARM_PORTS and str(port) != metrics and (address, str(port)) not in published:
             answer = probe(address, port)
             found.append(
                 {"address": address, "port": port, "tls": answer.tls, "client_verified": answer.client_verified}
             )
     return found
+
+
+def _published(containers: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return (address, port) pairs that dockerd holds for containers, as it does without the userland proxy."""
+    documents = (Document(raw, "container") for raw in containers)
+    return {(at.address, at.port) for doc in documents for at in bindings(doc, "NetworkSettings", "Ports")}
 
 
 def _certificate_days_left(sources: _Sources) -> int | None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -12,6 +12,22 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 
 _BRIDGE = "com.docker.network.bridge."
 _BRIDGE_FILTERS = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+
+class Binding(NamedTuple):
+    """A port of a container (`80/tcp`) and where the host publishes it; the port can be empty or a range."""
+
+    container_port: str
+    address: str
+    port: str
+
+
+def bindings(container: Document, *path: str) -> Iterator[Binding]:
+    """Yield the published ports in the object at `path`, ordered by the container's port."""
+    ports = Document(container.mapping(*path), f"{container.name}, published ports")
+    for name in sorted(ports.raw):
+        for binding in ports.objects(name):
+            yield Binding(name, binding.string("HostIp"), binding.string("HostPort"))
 
 
 def option(network: Document, name: str, default: str) -> str:

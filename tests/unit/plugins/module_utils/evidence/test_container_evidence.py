@@ -160,8 +160,18 @@ def test_stopped_container_has_no_kernel_view(tmp_path: Path) -> None:
     ],
 )
 def test_no_new_privileges(tmp_path: Path, options: list[str] | None, default: bool, expected: bool) -> None:
-    found = evidence(tmp_path, {"HostConfig.SecurityOpt": options}, no_new_privileges=default)
-    assert found["no_new_privileges"] is expected
+    stopped = {"HostConfig.SecurityOpt": options, "State.Running": False}
+    assert evidence(tmp_path, stopped, no_new_privileges=default)["no_new_privileges"] is expected
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+def test_a_running_container_has_the_default_that_it_was_started_by(tmp_path: Path, kernel: bool) -> None:
+    doc = copy.deepcopy(inspected("hardened"))
+    doc["HostConfig"]["SecurityOpt"] = None
+    run(tmp_path, doc, NoNewPrivs=str(int(kernel)))
+    [found] = collect(tmp_path, doc, no_new_privileges=not kernel)
+    assert found["no_new_privileges"] is kernel
+    assert "no_new_privileges" not in found["kernel_deviations"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,8 @@ def test_seccomp_profile(tmp_path: Path, options: list[str], privileged: bool, d
 
 
 def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
-    found = evidence(tmp_path, {"HostConfig.SecurityOpt": None}, no_new_privileges=None, seccomp_profile=None)
+    stopped = {"HostConfig.SecurityOpt": None, "State.Running": False}
+    found = evidence(tmp_path, stopped, no_new_privileges=None, seccomp_profile=None)
     assert {"no_new_privileges", "seccomp_profile"} <= found["unreadable"].keys()
 
 

@@ -33,6 +33,7 @@ class Host:
         self.commands = commands
         self.recording = recorded("26.1-rootful")
         self.info: Evidence = self.recording["/info"]
+        self.containers: list[Evidence] = []
 
     def config(self, document: Any, age: float = 0) -> None:
         """Write daemon.json; `age` is Unix time in seconds."""
@@ -42,7 +43,8 @@ class Host:
     def evidence(self) -> Evidence:
         files = LocalFileSystem(str(self.root))
         processes = scan(files)
-        documents = EngineDocuments(self.recording["/version"], self.info, [], [], self.recording["/networks"], [])
+        version, networks = self.recording["/version"], self.recording["/networks"]
+        documents = EngineDocuments(version, self.info, self.containers, [], networks, [])
         settings = read_settings(files, processes, "/run/docker.sock")
         return daemon.collect(documents, files, self.commands, processes, settings)
 
@@ -195,6 +197,15 @@ def test_ports_of_the_api_are_asked(host: Host, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(daemon, "probe", lambda _address, _port: Answer(tls=True, client_verified=False))
     expected = [{"address": "0.0.0.0", "port": 2375, "tls": True, "client_verified": False}]
     assert host.evidence()["tcp_listeners"] == expected
+
+
+def test_ports_that_dockerd_holds_for_containers_are_not_its_own(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    published = {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "90/tcp": None}
+    host.containers = [{"NetworkSettings": {"Ports": published}}]
+    dockerd(host.root)
+    monkeypatch.setattr(daemon, "listening", lambda _files, _pid: [("0.0.0.0", 8080), ("127.0.0.1", 8080)])
+    monkeypatch.setattr(daemon, "probe", lambda _address, _port: Answer(tls=False, client_verified=False))
+    assert [item["address"] for item in host.evidence()["tcp_listeners"]] == ["127.0.0.1"]
 
 
 def test_port_that_does_not_answer_is_unreadable(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
