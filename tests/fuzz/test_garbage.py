@@ -25,8 +25,14 @@ SAMPLE = 40
 FULL = "FUZZ" in os.environ
 #: Objects whose keys are names, so that one more or less is an engine's right.
 FREE = ("Ports", "PortBindings", "Networks", "Labels", "Options", "Runtimes", "IndexConfigs", "ExposedPorts", "Plugins")
-#: What an engine leaves out where there is none of it: an image's and a service's environment.
-OPTIONAL = (("Config", "Env"), (0, "Spec", "TaskTemplate", "ContainerSpec", "Env"))
+#: What an engine leaves out, or gives as null, where there is none of it.
+OPTIONAL = (
+    ("BridgeNfIptables",),  # then the kernel is asked
+    ("Config", "Env"),
+    ("HostConfig", "OomKillDisable"),
+    (0, "Spec", "TaskTemplate", "ContainerSpec"),
+    (0, "Spec", "TaskTemplate", "ContainerSpec", "Env"),
+)
 BATCH = 300
 
 
@@ -44,7 +50,7 @@ def complaints(document: Any, base: Status, results: Results) -> list[str]:
         found += [
             f"{path} = {'(removed)' if value is mutations.REMOVED else repr(value)[:60]}: {key[0]} passes"
             for value, after in tried
-            if not (value is mutations.REMOVED and path in OPTIONAL)
+            if not (path in OPTIONAL and (value is None or value is mutations.REMOVED))
             and mutations.is_garbage(document, path, value, FREE)
             for key in sorted(decided)
             if after.get(key) == "pass"

@@ -102,7 +102,10 @@ def _deviations(subject: _Subject) -> list[str]:
         found.append("no_new_privileges")
     if _seccomp_profile(subject) != "unconfined" and kernel["seccomp"] != "filter":
         found.append("seccomp")
-    remapped = {"userns", "rootless"} & set(subject.estate.daemon["security_options"] or ())
+    options = subject.estate.daemon["security_options"]
+    if options is None:
+        raise UnreadableError("the engine does not tell whether it has a user namespace")
+    remapped = {"userns", "rootless"} & set(options)
     if remapped and kernel["root_is_host_root"] and subject.doc.string("HostConfig", "UsernsMode") != "host":
         found.append("user_namespace")
     return found

@@ -117,8 +117,9 @@ def _is_encrypted(network: dict[str, Any]) -> bool:
 
 def _plain(service: Document) -> list[str]:
     """Return the names of a service's environment variables that hold a secret in plain text."""
-    path = ("Spec", "TaskTemplate", "ContainerSpec", "Env")
-    entries = service.strings(*path) if service.has(*path) else []
+    task = Document(service.mapping("Spec", "TaskTemplate"), service.name)
+    container = Document(task.mapping("ContainerSpec") if task.has("ContainerSpec") else {}, service.name)
+    entries = container.strings("Env") if container.has("Env") else []
     owner = service.string("Spec", "Name")
     return [f"{owner} {item['name']}" for item in environment_names(entries) if item["looks_secret"]]
 
