@@ -211,7 +211,8 @@ def _read_config(files: FileSystem, path: str) -> tuple[dict[str, Any], float | 
     except OSError as error:
         return {}, None, f"{path} can't be read: {error.strerror}"
     try:
-        config = json.loads(text, parse_constant=_refuse_constant) if text.strip() else {}
+        # dockerd takes an empty file and one with a byte order mark
+        config = json.loads(text.lstrip("\ufeff"), parse_constant=_refuse_constant) if text.strip() else {}
     except (ValueError, RecursionError):
         return {}, changed, f"{path} is not valid JSON"
     if not isinstance(config, dict):

@@ -168,6 +168,14 @@ def test_settings_are_read_where_the_daemon_reads_them(
     assert {name: found[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("text", ['\ufeff{"iptables": false}', '{"iptables": true, "iptables": false}'])
+def test_a_file_that_the_daemon_takes_is_read_as_it_reads_it(estate: Estate, text: str) -> None:
+    dockerd(estate.root)
+    write(estate.root, "/etc/docker/daemon.json", text)
+    assert verdict(estate, "daemon_config_valid") == "pass"
+    assert verdict(estate, "daemon_manages_iptables") == "fail"
+
+
 @pytest.mark.parametrize("text", ['{"icc": false,}', '// no\n{"iptables": true}', "[]", '"text"', '{"iptables": tru'])
 def test_a_file_that_the_daemon_can_not_read_decides_nothing(estate: Estate, text: str) -> None:
     dockerd(estate.root)
