@@ -79,7 +79,7 @@ class ActionModule(ActionBase):
         )
         if collected.get("failed"):
             raise _NotCollectedError(f"The collector failed on the host: {collected.get('msg', 'it said nothing')}")
-        return collected["evidence"]
+        return json.loads(collected["evidence"])
 
     def _answer(self, report: HostReport, evidence: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         answer = {

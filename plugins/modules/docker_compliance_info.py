@@ -216,6 +216,7 @@ evidence:
   sample: {schema: 1, collected_at: "2026-11-24T23:00:00Z", engine: {status: absent, reason: There is no socket.}}
 """
 
+import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -253,7 +254,8 @@ def main() -> None:
         evidence = _collect(**{name: module.params[name] for name in COLLECTOR_OPTIONS})
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, evidence=evidence)
+    # As text: Ansible walks through every value of a result, here and again on the controller.
+    module.exit_json(changed=False, evidence=json.dumps(evidence))
 
 
 if __name__ == "__main__":
