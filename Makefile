@@ -75,7 +75,7 @@ molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
 bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py
 
-bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 minutes)
+bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 to 20 minutes)
 	@python tests/benchmark/fleet.py
 
 clean: demo-clean ## remove all that the other targets made, except Debian's packages

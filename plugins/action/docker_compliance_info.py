@@ -17,7 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.compliance_optio
     JUDGEMENT_OPTIONS,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, rules, waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, functions, rules, waivers
 from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
@@ -29,6 +29,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory
 # Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
 with contextlib.suppress(InputError):  # run() meets and tells it again
     catalogue_loader.builtin()
+functions.vulnerability_table()
 
 
 class _NotCollectedError(Exception):
