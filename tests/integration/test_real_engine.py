@@ -146,7 +146,7 @@ def test_every_failure_of_the_good_container_is_right(first: Audit) -> None:
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_the_kernels_view_is_what_the_process_sees(first: Audit, host: container_host.ContainerHost, name: str) -> None:
     lines = host.run(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {name})/status").splitlines()
-    status = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    status = {key: value.strip() for key, dummy, value in (line.partition(":") for line in lines)}
     found = first.containers()[name]
     assert found["kernel_uid"] == int(status["Uid"].split()[0])
     assert found["kernel_no_new_privileges"] == (status["NoNewPrivs"] == "1")
