@@ -130,7 +130,7 @@ def _ulimit(name: str, value: Any) -> str:
     if isinstance(value, dict):
         limit = {key.lower(): item for key, item in value.items()}
         return f"{name}={limit.get('soft', 0)}:{limit.get('hard', 0)}"
-    soft, _, hard = str(value).partition(":")
+    soft, _separator, hard = str(value).partition(":")
     return f"{name}={soft}:{hard or soft}"
 
 
