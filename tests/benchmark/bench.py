@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNTS = (0, 10, 50, 100, 200)
 #: Containers of the fake engine (engines.py) on which the module's memory is measured.
 MANY = 500
-PREFIX = "breakwater-bench-"
+PREFIX = f"breakwater-bench-{os.getpid()}-"
 COLLECTOR = "breakwater.docker.docker_compliance_info"
 ROUNDS = 7
 PLAYBOOK_ROUNDS = 3

@@ -19,11 +19,15 @@ _MODE = 0o644
 
 
 def parse(text: str, path: str) -> dict[str, Any]:
-    """Return the object in daemon.json; an empty file is an empty object, as dockerd reads it. InputError otherwise."""
-    if not text.strip():
+    """Return the object in daemon.json as dockerd reads it: a byte order mark is skipped, an empty file is an object.
+
+    InputError for anything else that is no JSON object.
+    """
+    content = text.lstrip("\ufeff")
+    if not content.strip():
         return {}
     try:
-        document = json.loads(text)
+        document = json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
     if not isinstance(document, dict):

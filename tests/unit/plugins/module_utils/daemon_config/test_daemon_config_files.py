@@ -30,6 +30,7 @@ def test_parse_and_render_are_each_others_inverse() -> None:
     document = {"b": ["ü"], "a": {"c": 1}}
     assert parse(render(document), "f") == document
     assert parse(" \n", "f") == {}
+    assert parse('\ufeff{"icc": false}', "f") == {"icc": False}
 
 
 @pytest.mark.parametrize(
