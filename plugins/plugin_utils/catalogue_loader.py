@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Iterable, Mapping, Sequence
 
-import yaml
-
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import (
     CompiledControl,
@@ -19,21 +17,14 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import 
 )
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import PROFILES, Control
 from ansible_collections.breakwater.docker.plugins.plugin_utils.rules import self_test
-from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
+from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_list
 
 CATALOGUE_DIRECTORY = Path(__file__).parent / "catalogue"
 
 
 def load_file(path: Path) -> list[tuple[Control, bool]]:
     """Read the controls of a file, each with its `override`; InputError for what can't be read or is wrong."""
-    try:
-        raw = load_yaml(path)
-    except OSError as error:
-        raise InputError(f"The rule file {path} can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The rule file {path} is not YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(raw, list):
-        raise InputError(f"The rule file {path} has to be a list of controls; see docs/writing_rules.md.")
+    raw = load_list(path, "controls", "docs/writing_rules.md")
     return [(parse_control(item, path.name), isinstance(item, dict) and bool(item.get("override"))) for item in raw]
 
 

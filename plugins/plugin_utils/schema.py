@@ -12,6 +12,8 @@ from typing import Any, Mapping
 
 import yaml
 
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+
 SCHEMA_DIRECTORY = Path(__file__).parent / "evidence_schema"
 KINDS = ("boolean", "integer", "number", "string", "list", "object", "null", "any")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -78,6 +80,19 @@ def load_yaml(path: Path) -> Any:
     """Read a YAML file with the safe loader, by libyaml where PyYAML has it (ten times as fast)."""
     with path.open(encoding="utf-8") as handle:
         return yaml.load(handle, Loader=_LOADER)  # noqa: S506 (_LOADER is one of the safe loaders)
+
+
+def load_list(path: Path, what: str, guide: str) -> list[Any]:
+    """Read a user's YAML file that has to hold a list of `what`; InputError where it can't be read or is no list."""
+    try:
+        raw = load_yaml(path)
+    except OSError as error:
+        raise InputError(f"The file of {what} {path} can't be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"The file of {what} {path} is not YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(raw, list):
+        raise InputError(f"{path} has to be a list of {what}; see {guide}.")
+    return raw
 
 
 @lru_cache(maxsize=None)

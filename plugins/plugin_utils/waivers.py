@@ -10,11 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-import yaml
-
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, Waiver
-from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_yaml
+from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_list
 
 _FIELDS = {item.name for item in fields(Waiver)} - {"source"}
 _REQUIRED = ("control", "reason", "owner", "expires")
@@ -48,18 +46,7 @@ def parse(raw: Any, source: str, known_controls: Iterable[str]) -> Waiver:
 def load(paths: Iterable[Path], known_controls: Iterable[str]) -> list[Waiver]:
     """Read waiver files, each a YAML list; InputError for what can't be read or is wrong."""
     known = set(known_controls)
-    waivers: list[Waiver] = []
-    for path in paths:
-        try:
-            raw = load_yaml(path)
-        except OSError as error:
-            raise InputError(f"The waiver file {path} can't be read: {error.strerror}.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"The waiver file {path} is not YAML: {' '.join(str(error).split())}.") from None
-        if not isinstance(raw, list):
-            raise InputError(f"The waiver file {path} has to be a list of waivers; see docs/waivers.md.")
-        waivers.extend(parse(item, path.name, known) for item in raw)
-    return waivers
+    return [parse(item, path.name, known) for path in paths for item in load_list(path, "waivers", "docs/waivers.md")]
 
 
 def _covers(waiver: Waiver, finding: Finding, host: str) -> bool:
