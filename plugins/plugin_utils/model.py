@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The nouns of an audit: control, finding, waiver, host report, report. Nothing here knows Ansible.
+# The nouns of an audit: control, finding, waiver, host report. Nothing here knows Ansible.
 
 from __future__ import annotations
 
@@ -114,16 +114,6 @@ class Finding:
             "waiver": vars(self.waiver) if self.waiver else None,
         }
 
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Finding:
-        """Rebuild a finding from its JSON form (report schema 1)."""
-        data = dict(raw)
-        data["object"] = ObjectRef(**data["object"])
-        data["remediation"] = Remediation(**data["remediation"])
-        data["threats"] = tuple(data["threats"])
-        data["waiver"] = Waiver(**data["waiver"]) if data.get("waiver") else None
-        return cls(**data)
-
 
 def summarise(findings: Iterable[Finding]) -> dict[str, int]:
     """Count findings by status; every status is present, so that a consumer never meets a missing key."""
@@ -174,14 +164,6 @@ class HostReport:
         """Build the report of a host that could not be examined."""
         return cls(host, False, reason, dict(engine or {}), summarise(()), None, ())
 
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> HostReport:
-        """Rebuild a host's report from its JSON form (report schema 1)."""
-        data = dict(raw)
-        data["findings"] = tuple(Finding.from_dict(item) for item in data["findings"])
-        data["unused_waivers"] = tuple(Waiver(**item) for item in data.get("unused_waivers", ()))
-        return cls(**data)
-
     @property
     def failures(self) -> dict[str, int]:
         """Findings that are fail or error, by severity; every severity is present."""
@@ -195,42 +177,3 @@ class HostReport:
             "findings": [finding.to_dict() for finding in self.findings],
             "unused_waivers": [vars(waiver) for waiver in self.unused_waivers],
         }
-
-
-@dataclass(frozen=True)
-class Report:
-    """A fleet's report: the hosts' reports and their sums."""
-
-    generated_at: str
-    collection: str
-    hosts: tuple[HostReport, ...]
-
-    @property
-    def summary(self) -> dict[str, int]:
-        """Findings of all hosts by status."""
-        return {status: sum(host.summary[status] for host in self.hosts) for status in STATUSES}
-
-    @property
-    def score(self) -> int | None:
-        """Mean of the assessed hosts' scores, rounded down; None where no host was assessed."""
-        scores = [host.score for host in self.hosts if host.score is not None]
-        return sum(scores) // len(scores) if scores else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form (report schema 1)."""
-        return {
-            "schema": SCHEMA_VERSION,
-            "generated_at": self.generated_at,
-            "collection": self.collection,
-            "summary": self.summary,
-            "score": self.score,
-            "hosts": [host.to_dict() for host in self.hosts],
-        }
-
-    @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Report:
-        """Rebuild a report from its JSON form; ValueError when its schema is another one."""
-        if raw.get("schema") != SCHEMA_VERSION:
-            raise ValueError(f"report schema {raw.get('schema')!r} is not {SCHEMA_VERSION}")
-        hosts = tuple(HostReport.from_dict(host) for host in raw["hosts"])
-        return cls(raw["generated_at"], raw["collection"], hosts)
