@@ -115,13 +115,13 @@ def _no_new_privileges(subject: _Subject) -> bool:
     told = confinement.no_new_privileges(subject.doc)
     if told is not None:
         return told
-    if subject.kernel_error:
-        raise UnreadableError(subject.kernel_error)
     if subject.kernel:  # it runs by the default that the daemon had when it was started
         return bool(subject.kernel["no_new_privileges"])
     default = subject.estate.daemon["no_new_privileges"]
     if default is None:
         raise UnreadableError("the daemon's default for no-new-privileges is unknown")
+    if default and subject.kernel_error:  # it may have been started before that became the default
+        raise UnreadableError(subject.kernel_error)
     return bool(default)
 
 

@@ -164,6 +164,15 @@ def test_no_new_privileges(tmp_path: Path, options: list[str] | None, default: b
     assert evidence(tmp_path, stopped, no_new_privileges=default)["no_new_privileges"] is expected
 
 
+@pytest.mark.parametrize("default", [False, True])
+def test_an_unseen_process_is_never_believed_to_have_the_daemons_default(tmp_path: Path, default: bool) -> None:
+    doc = copy.deepcopy(inspected("hardened"))
+    doc["HostConfig"]["SecurityOpt"] = None
+    [found] = collect(tmp_path, doc, no_new_privileges=default)
+    assert found["no_new_privileges"] is (None if default else False)
+    assert ("no_new_privileges" in found["unreadable"]) is default
+
+
 @pytest.mark.parametrize("kernel", [False, True])
 def test_a_running_container_has_the_default_that_it_was_started_by(tmp_path: Path, kernel: bool) -> None:
     doc = copy.deepcopy(inspected("hardened"))
