@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import subprocess
 from typing import Any, Iterator, NamedTuple, Protocol, Sequence
 
@@ -42,13 +41,10 @@ class SubprocessRunner:
     def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
         """Run `argv` without a shell for at most `timeout` seconds; never raises."""
         path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-        program = shutil.which(argv[0], path=path)
-        if program is None:
-            return CommandResult(None, "", f"{argv[0]} is not installed")
         try:
             # AnsibleModule.run_command has no time limit
             done = subprocess.run(  # pylint: disable=ansible-bad-function
-                [program, *argv[1:]],
+                argv,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=timeout,
@@ -57,6 +53,8 @@ class SubprocessRunner:
             )
         except subprocess.TimeoutExpired:
             return CommandResult(None, "", f"{argv[0]} did not end within {timeout:g} seconds")
+        except FileNotFoundError:
+            return CommandResult(None, "", f"{argv[0]} is not installed")
         except OSError as error:
             return CommandResult(None, "", f"{argv[0]} can't be started: {error.strerror}")
         return CommandResult(
