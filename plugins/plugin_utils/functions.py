@@ -75,6 +75,11 @@ class RuleFunctions(functions.Functions):
         """Return the texts that fit none of the shell patterns."""
         return [text for text in texts if not any(fnmatchcase(text, pattern) for pattern in patterns)]
 
+    @functions.signature({"types": ["object"]}, {"types": ["string"]})
+    def _func_values_for(self, lists: dict[str, list[Any]], text: str) -> list[Any]:
+        """Return, as one list, what the lists hold whose key is a shell pattern that the text fits."""
+        return [item for pattern, items in lists.items() if fnmatchcase(text, pattern) for item in items]
+
     @functions.signature({"types": ["string"]})
     def _func_lower(self, text: str) -> str:
         """Return the text in lower case."""
@@ -93,5 +98,5 @@ RESULT_KINDS = {
     ),
     **dict.fromkeys(("length", "sum", "avg", "abs", "ceil", "floor"), "number"),
     **dict.fromkeys(("lower", "join", "type", "to_string"), "string"),
-    **dict.fromkeys(("difference", "unmatched", "vulnerabilities", "keys", "values"), "list"),
+    **dict.fromkeys(("difference", "unmatched", "values_for", "vulnerabilities", "keys", "values"), "list"),
 }

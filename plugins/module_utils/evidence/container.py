@@ -177,7 +177,14 @@ def _ulimits(subject: _Subject) -> list[str]:
 
 def _devices(subject: _Subject) -> list[str]:
     devices = [item.string("PathOnHost") for item in subject.doc.objects("HostConfig", "Devices")]
-    return sorted(devices + subject.doc.strings("HostConfig", "DeviceCgroupRules"))
+    requests = subject.doc.objects("HostConfig", "DeviceRequests")
+    return sorted([*devices, *subject.doc.strings("HostConfig", "DeviceCgroupRules"), *map(_requested, requests)])
+
+
+def _requested(request: Document) -> str:
+    """Name what `--gpus` or CDI asks a driver for: `cdi: vendor.com/net=nic0`, or how many (-1 is all)."""
+    wanted = request.strings("DeviceIDs") or [f"{request.integer('Count')} devices"]
+    return f"{request.string('Driver') or 'any driver'}: {' '.join(wanted)}"
 
 
 def _health_check(subject: _Subject) -> bool:

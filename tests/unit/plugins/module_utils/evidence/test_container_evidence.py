@@ -231,6 +231,18 @@ def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
         ("HostConfig.LogConfig", {"Type": "json-file", "Config": {"max-size": "-1"}}, "log_bounded", False),
         ("HostConfig.LogConfig", {"Type": "local", "Config": {}}, "log_bounded", True),
         ("HostConfig.DeviceCgroupRules", ["b 8:* rwm"], "devices", ["b 8:* rwm"]),
+        (
+            "HostConfig.DeviceRequests",
+            [{"Driver": "", "Count": -1, "DeviceIDs": None}],
+            "devices",
+            ["any driver: -1 devices"],
+        ),
+        (
+            "HostConfig.DeviceRequests",
+            [{"Driver": "cdi", "DeviceIDs": ["v.com/net=a"]}],
+            "devices",
+            ["cdi: v.com/net=a"],
+        ),
         ("HostConfig.MaskedPaths", [], "system_paths_unmasked", True),
         ("HostConfig.NanoCpus", 0, "cpu_limited", False),
         ("Config.Env", ["API_TOKEN=x", "A=b"], "secret_variables", ["API_TOKEN"]),
