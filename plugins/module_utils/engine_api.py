@@ -23,6 +23,8 @@ _CHUNK = 64 << 10
 #: Requests that are sent before the first of them is answered; they fit into the socket's buffer.
 _AHEAD = 50
 _NOT_FOUND = 404
+#: How many times as long as one document all of them may take.
+_TIMEOUTS = 10
 
 
 class MissingDocumentError(EngineError):
@@ -49,6 +51,7 @@ class EngineApi:
     ) -> None:
         """Prepare to read from the socket at `path`, at most `timeout` seconds and `max_document` bytes a document.
 
+        All documents together may take ten times as long.
         `connect` opens a connection within so many seconds to an engine elsewhere, of which `path` is the address.
         """
         self._path = path
@@ -58,6 +61,7 @@ class EngineApi:
         self._connection: socket.socket | None = None
         self._buffer = b""
         self._deadline = 0.0
+        self._budget = _TIMEOUTS * timeout
 
     def __enter__(self) -> EngineApi:
         return self
@@ -95,7 +99,8 @@ class EngineApi:
                     yield self._decode(path, status, body)
 
     def _guarded(self, path: str, step: Callable[..., Result], *arguments: Any) -> Result:
-        self._deadline = time.monotonic() + self._timeout
+        started = time.monotonic()
+        self._deadline = started + min(self._timeout, self._budget)
         try:
             return step(*arguments)
         except EngineError:
@@ -103,11 +108,14 @@ class EngineApi:
             raise
         except socket.timeout:
             self.close()
-            reason = f"The engine at {self._path} did not answer {path} within {self._timeout:g} seconds."
+            limit = f"{self._timeout:g} seconds, or all documents within {_TIMEOUTS * self._timeout:g}"
+            reason = f"The engine at {self._path} did not answer {path} within {limit}."
             raise EngineError("unreadable", f"{reason} Look at dockerd's log, or raise timeout.") from None
         except OSError as error:
             self.close()
             raise self._connection_error(error, path) from None
+        finally:
+            self._budget -= time.monotonic() - started
 
     def _decode(self, path: str, status: int, body: bytes) -> Any:
         if status == _NOT_FOUND:

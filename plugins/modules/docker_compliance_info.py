@@ -43,7 +43,7 @@ options:
         type: path
         required: true
   timeout:
-    description: Seconds to wait for each document of the engine.
+    description: Seconds to wait for each document of the engine; all of them may take ten times as long.
     type: int
     default: 30
   deep_scan:

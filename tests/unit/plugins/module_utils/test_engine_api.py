@@ -107,6 +107,24 @@ def test_hanging_engine_meets_the_timeout(tmp_path: Path) -> None:
         assert api.get("/a") == 1
 
 
+class Slow(dict[str, object]):
+    """Documents that take a tenth of a second each."""
+
+    def get(self, key: str, default: object = None) -> object:
+        time.sleep(0.1)
+        return super().get(key, default)
+
+
+def test_slow_engine_meets_a_limit_for_all_documents(tmp_path: Path) -> None:
+    documents = Slow({f"/{number}": number for number in range(60)})
+    with FakeDockerd(tmp_path / "s", documents) as engine, EngineApi(engine.path, 0.3) as api:
+        started = time.monotonic()
+        with pytest.raises(EngineError, match="all documents within 3") as caught:
+            list(api.get_each(list(documents)))
+    assert caught.value.status == "unreadable"
+    assert 2.5 < time.monotonic() - started < 5
+
+
 def test_no_socket_is_absent(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         EngineApi(str(tmp_path / "none")).get("/version")
