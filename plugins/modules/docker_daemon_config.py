@@ -149,6 +149,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.ap
     Transaction,
     check_consent,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import local_socket
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
     DEFAULT_SOCKET,
     EngineHost,
@@ -163,7 +164,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.fi
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
     Document,
     Plan,
-    local_socket,
     make_plan,
     secrets,
 )

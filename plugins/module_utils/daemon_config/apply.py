@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import local_socket
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, render
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
@@ -14,7 +15,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
     EngineState,
     Plan,
     for_reload,
-    local_socket,
     merge,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
@@ -139,7 +139,7 @@ class Transaction:
             self._restore(drop_in)
             if self.state.running:
                 error = self._attempt(self.host.reload, socket)
-        if error:
+        if error and not self.host.answers(socket):
             return f"{self.file.path} is as before, but the engine does not come back: {str(error).rstrip('.')}."
         engine = "runs by it" if self.state.running else "was down before as well"
         return f"{self.file.path} is as before and the engine {engine}."

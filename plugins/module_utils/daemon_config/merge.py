@@ -8,6 +8,12 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping
 
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import (
+    conflicts,
+    keys_of_experiments,
+    older_than,
+    uses_containerd_store,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS, KINDS
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import looks_secret
@@ -55,6 +61,8 @@ class Plan:
     """Keys in the file that no engine of this version knows; they are kept."""
     pending: tuple[str, ...]
     """Keys that take effect only when the engine starts while no container runs."""
+    reloaded: tuple[str, ...] = ()
+    """Those of `changed` that a reload makes effective; the others take the restart that `action` names."""
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> Document:
@@ -118,7 +126,7 @@ def make_plan(
     document = merge(base, overlay)
     refused: list[str] = []
     warnings: list[str] = []
-    for keys, sentence in _conflicts(document, state):
+    for keys, sentence in conflicts(document, state.version, state.swarm_active):
         (refused if keys & set(config) else warnings).append(sentence)
     if refused:
         raise InputError(f"The configuration contradicts itself: {' '.join(refused)} Nothing was changed.")
@@ -130,7 +138,8 @@ def make_plan(
         action, changed = ("restart", pending) if action == "none" else (action, changed)
         pending = ()
     unknown = [name for name in document if name not in KEYS or not KEYS[name].accepted_by(state.version)]
-    return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)), pending)
+    reloaded = by_reload(changed, running or {}, document, state)
+    return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)), pending, reloaded)
 
 
 def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> tuple[str, tuple[str, ...]]:
@@ -140,13 +149,18 @@ def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineS
         return "none", changed
     if any(_moves_data(key, before, after, state) for key in changed):
         return "data_move", changed
+    return ("reload" if by_reload(changed, before, after, state) == changed else "restart"), changed
+
+
+def by_reload(
+    changed: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState
+) -> tuple[str, ...]:
+    """Return those of the `changed` keys that a reload makes effective in the engine."""
+    if not state.running or for_reload(after) != after:
+        return ()
     # A reloading engine takes no notice of a key that has gone.
-    by_reload = (
-        state.running
-        and for_reload(after) == after
-        and all(key in after and key in KEYS and KEYS[key].reloadable for key in changed)
-    )
-    return ("reload" if by_reload else "restart"), changed
+    known = (key for key in changed if key in after and key in KEYS)
+    return tuple(key for key in known if KEYS[key].reloadable and not _moves_data(key, before, after, state))
 
 
 def for_reload(document: Mapping[str, Any]) -> Document:
@@ -168,15 +182,6 @@ def secrets(value: Any, name: str = "") -> set[str]:
     return {value} if isinstance(value, str) and looks_secret(name, value) else set()
 
 
-def local_socket(document: Mapping[str, Any]) -> str | None:
-    """Return the path of the unix socket that this configuration makes the engine listen on, None for none."""
-    hosts = _hosts(document) or ["fd://"]
-    for host in hosts:
-        if host.startswith("unix://"):
-            return str(host[len("unix://") :]) or "/run/docker.sock"
-    return "/run/docker.sock" if any(host.startswith("fd://") for host in hosts) else None
-
-
 def _applicable(
     current: Mapping[str, Any], defaults: Mapping[str, Any], config: Mapping[str, Any], state: EngineState
 ) -> tuple[Document, list[tuple[str, str]]]:
@@ -185,17 +190,7 @@ def _applicable(
     skipped = []
     driver = _planned_log_driver(current, defaults, config)
     for name, value in defaults.items():
-        reason = None
-        if not KEYS[name].accepted_by(state.version):
-            reason = f"a key of engines {KEYS[name].versions()}, this one is {state.version}"
-        elif name == "live-restore" and state.swarm_active:
-            reason = "an engine in a swarm can't restore containers live"
-        elif name == "log-driver" and driver != value:
-            reason = f"the log driver {driver} is kept"
-        elif name == "log-opts" and driver not in _ROTATED_DRIVERS:
-            reason = f"the log driver {driver} does not rotate files"
-        elif name == "userns-remap" and _snapshotter(merge(current, config)):
-            reason = "the containerd image store excludes user namespaces"
+        reason = _misfit(name, value, driver, merge(current, config), state)
         if reason is None:
             site = current.get(name) if name in _SITE_LIMITS else None
             kept[name] = merge(value, site) if isinstance(site, Mapping) else value
@@ -204,38 +199,23 @@ def _applicable(
     return kept, skipped
 
 
-def _conflicts(document: Mapping[str, Any], state: EngineState) -> list[tuple[set[str], str]]:
-    """Return what contradicts itself in the document: the keys that are part of it, and a sentence."""
-    found: list[tuple[set[str], str]] = []
-    if document.get("userns-remap") and _snapshotter(document):
-        sentence = "userns-remap excludes features.containerd-snapshotter: set one of them only."
-        found.append(({"userns-remap", "features"}, sentence))
-    if document.get("live-restore") and state.swarm_active:
-        sentence = "live-restore is refused by an engine in a swarm: leave it out or leave the swarm."
-        found.append(({"live-restore"}, sentence))
-    hosts = _hosts(document)
-    if any(host.startswith("tcp://") for host in hosts) and document.get("tlsverify") is not True:
-        sentence = "hosts has a tcp address but tlsverify is not true, so anybody could command the engine."
-        found.append(({"hosts", "tls", "tlsverify"}, sentence))
-    if document.get("tlsverify") is False:
-        sentence = "tlsverify: false still turns TLS on, without asking clients for a certificate: set it true or null."
-        found.append(({"tlsverify"}, sentence))
-    if (document.get("tls") or document.get("tlsverify")) and not hosts:
-        sentence = "TLS without hosts moves the engine from its socket to tcp://localhost:2376: add hosts."
-        found.append(({"hosts", "tls", "tlsverify"}, sentence))
-    files = {"tlscacert", "tlscert", "tlskey"}
-    if document.get("tlsverify") and not files <= set(document):
-        sentence = f"tlsverify needs {', '.join(sorted(files - set(document)))} as well."
-        found.append(({"tlsverify", *files}, sentence))
-    if local_socket(document) is None:
-        sentence = "hosts has no local socket, so nothing on the host could see to the engine: add fd:// or unix://."
-        found.append(({"hosts"}, sentence))
-    return found
-
-
-def _hosts(document: Mapping[str, Any]) -> list[str]:
-    hosts = document.get("hosts")
-    return [host for host in hosts if isinstance(host, str)] if isinstance(hosts, list) else []
+def _misfit(name: str, value: Any, driver: str, wanted: Mapping[str, Any], state: EngineState) -> str | None:
+    """Say why the profile's value does not fit an engine and what else is `wanted` of it; None when it does."""
+    if value is not None and not KEYS[name].accepted_by(state.version):
+        return f"a key of engines {KEYS[name].versions()}, this one is {state.version}"
+    experiments = keys_of_experiments(wanted, state.version)
+    profile = wanted.get(name) if name == "seccomp-profile" else None
+    misfits = {
+        "live-restore": (state.swarm_active, "an engine in a swarm can't restore containers live"),
+        "log-driver": (driver != value, f"the log driver {driver} is kept"),
+        "log-opts": (driver not in _ROTATED_DRIVERS, f"the log driver {driver} does not rotate files"),
+        "experimental": (bool(experiments), f"{' and '.join(experiments)} needs it in this engine"),
+        "ip6tables": (older_than(state.version, "27.0"), f"experimental before 27.0, this one is {state.version}"),
+        "seccomp-profile": (profile not in (None, "", "builtin", "unconfined"), f"the profile {profile} is kept"),
+        "userns-remap": (uses_containerd_store(wanted), "the containerd image store excludes user namespaces"),
+    }
+    misfit, reason = misfits.get(name, (False, ""))
+    return reason if misfit else None
 
 
 def _not_in_network(document: Mapping[str, Any], state: EngineState) -> tuple[str, ...]:
@@ -258,14 +238,9 @@ def _log_driver(document: Mapping[str, Any]) -> str:
     return document.get("log-driver") or "json-file"
 
 
-def _snapshotter(document: Mapping[str, Any]) -> bool:
-    features = document.get("features")
-    return isinstance(features, Mapping) and bool(features.get("containerd-snapshotter"))
-
-
 def _moves_data(key: str, before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> bool:
     if key == "features":  # the containerd image store does not show what the other one holds
-        return _snapshotter(before) != _snapshotter(after)
+        return uses_containerd_store(before) != uses_containerd_store(after)
     if key == "storage-driver" and after.get(key) == state.storage_driver:
         return False  # written down what is in use
     if key == "data-root" and after.get(key) == state.data_root:

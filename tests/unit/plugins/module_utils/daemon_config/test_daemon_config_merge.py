@@ -11,7 +11,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
     EngineState,
     Plan,
     classify,
-    local_socket,
     make_plan,
     merge,
     secrets,
@@ -210,15 +209,33 @@ def test_secrets_are_found_wherever_they_are() -> None:
     assert secrets(document) == {"http://user:pw@proxy:3128", "abc", "https://u:q@mirror"}
 
 
+def test_profile_leaves_experiments_that_are_in_use() -> None:
+    made = plan({"ip6tables": True, "experimental": True}, {"experimental": False, "ip6tables": True})
+    assert made.document == {"ip6tables": True, "experimental": True}
+    assert [key for key, _reason in made.skipped] == ["experimental", "ip6tables"]
+
+
 @pytest.mark.parametrize(
-    ("hosts", "socket"),
+    ("current", "after"),
     [
-        ([], "/run/docker.sock"),
-        (["fd://"], "/run/docker.sock"),
-        (["tcp://:2376", "unix:///run/x.sock"], "/run/x.sock"),
-        (["tcp://:2376"], None),
-        (5, "/run/docker.sock"),
+        ({"seccomp-profile": "unconfined"}, {}),
+        ({"seccomp-profile": "/etc/docker/own.json"}, {"seccomp-profile": "/etc/docker/own.json"}),
     ],
 )
-def test_local_socket(hosts: Any, socket: str | None) -> None:
-    assert local_socket({"hosts": hosts}) == socket
+def test_profile_brings_the_builtin_seccomp_profile_back_and_leaves_an_own_one(
+    current: Document, after: Document
+) -> None:
+    assert plan(current, {"seccomp-profile": None}).document == after
+
+
+def test_null_of_a_profile_fits_every_version() -> None:
+    made = plan({"nri-opts": {"enable": True}}, {"nri-opts": None})
+    assert (made.document, made.skipped) == ({}, ())
+
+
+def test_part_of_a_change_that_a_reload_makes_effective() -> None:
+    made = plan({}, config={"live-restore": True, "icc": False, "features": {"containerd-snapshotter": True}})
+    assert (made.action, made.reloaded) == ("data_move", ("live-restore",))
+    assert plan({"labels": ["a"]}, config={"labels": None, "icc": False}).reloaded == ()
+    assert plan({}, config={"live-restore": True, "icc": False}, state=EngineState()).reloaded == ()
+    assert plan({"userland-proxy": True}, config={"live-restore": True, "icc": False}).reloaded == ()
