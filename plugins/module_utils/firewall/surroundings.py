@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What the rules must know of the host: the engine's bridges and packet filter, docker-proxy, and who is connected.
+# Sources: Engine API (GET /info since 1.49 has FirewallBackend), ssh(1) for SSH_CONNECTION, proc(5).
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+
+IPTABLES, NFTABLES = "iptables", "nftables"
+_BRIDGES = '/networks?filters={"driver":["bridge"]}'
+_BRIDGE_NAME = "com.docker.network.bridge.name"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the engine says; the defaults hold where none runs."""
+
+    backend: str = IPTABLES
+    bridges: tuple[str, ...] = ()
+    published_ports: tuple[tuple[str, int], ...] = ()
+    """Protocols and ports that running containers publish for IPv6."""
+
+
+def read_engine(api: EngineReader) -> Engine:
+    """Return the facts of the engine behind `api`; EngineError when one runs that can't be examined."""
+    try:
+        info = api.get("/info")
+        networks = api.get(_BRIDGES)
+        containers = api.get("/containers/json")
+    except EngineError as error:
+        if error.status in ("absent", "stopped"):
+            return Engine()
+        raise
+    driver = str((info.get("FirewallBackend") or {}).get("Driver"))
+    ports = {
+        (port["Type"], port["PublicPort"])
+        for container in containers
+        for port in container.get("Ports") or ()
+        if port.get("PublicPort") and ":" in port.get("IP", "")
+    }
+    return Engine(
+        NFTABLES if driver.startswith(NFTABLES) else IPTABLES,
+        tuple(sorted(_bridge(network) for network in networks)),
+        tuple(sorted(ports)),
+    )
+
+
+def _bridge(network: dict[str, Any]) -> str:
+    return (network.get("Options") or {}).get(_BRIDGE_NAME) or f"br-{network['Id'][:12]}"
+
+
+def uses_proxy(files: FileSystem, socket: str) -> bool:
+    """Tell whether the dockerd behind `socket` serves published ports by docker-proxy, as it does by default."""
+    settings = read_settings(files, scan(files), socket)
+    return settings.process is not None and settings.values.get("userland-proxy") is not False
+
+
+def ssh_peer(files: FileSystem, pid: int | None = None) -> Peer | None:
+    """Return the far end of the ssh connection that a process (by default this one) belongs to, None for no such.
+
+    sudo takes SSH_CONNECTION out of the environment, so the process's ancestors are asked too.
+    """
+    current = os.getpid() if pid is None else pid
+    while current > 1:
+        try:
+            variables = files.read_text(f"/proc/{current}/environ").split("\0")
+            # the name of the program is in parentheses and may hold any character
+            status = files.read_text(f"/proc/{current}/stat").rpartition(")")[2].split()
+        except OSError:
+            return None
+        for variable in variables:
+            name, _separator, value = variable.partition("=")
+            if name == "SSH_CONNECTION":
+                client, _client_port, _server, port = value.split()
+                return Peer(ip_address(client.partition("%")[0]), int(port))
+        current = int(status[1])
+    return None
