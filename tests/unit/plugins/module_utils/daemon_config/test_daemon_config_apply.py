@@ -175,6 +175,17 @@ def test_engine_that_does_not_come_back_is_said_so(host: Host) -> None:
     assert host.document == {"labels": ["a"]}
 
 
+def test_engine_that_does_not_take_back_its_file_is_not_given_up(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise BreakwaterError("dockerd did not reload it: no")
+
+    monkeypatch.setattr(host.engine, "reload", refuse)
+    with pytest.raises(BreakwaterError, match="did not reload it: no. .* is as before and the engine runs by it"):
+        host.run(HARD)
+    assert host.engine.alive
+    assert host.engine.containers == 2
+
+
 def test_reload_without_effect_never_leads_to_a_restart(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.engine, "reload", lambda: host.engine.event("reload"))
     with pytest.raises(BreakwaterError, match="live-restore is not what it should be"):

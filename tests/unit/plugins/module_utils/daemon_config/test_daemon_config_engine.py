@@ -167,7 +167,7 @@ def test_journal_message_of_the_logger(tmp_path: Path) -> None:
 def test_reload_by_systemd_or_by_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host, commands, signals = make(tmp_path / "a", {"/info": INFO})
     host.reload()
-    assert "systemctl reload docker.service" in commands.seen
+    assert "systemctl kill --kill-who=main --signal=HUP docker.service" in commands.seen
 
     (tmp_path / "b/proc/42").mkdir(parents=True)
     (tmp_path / "b/proc/stat").write_text("btime 1\n")
