@@ -17,8 +17,8 @@ description:
     same processes even when the engine is configured for the first time.
   - When C(hosts) is set and the unit passes C(-H fd://), a drop-in of C(docker.service) takes the option away, since
     dockerd refuses both.
-  - The former file stays at C(daemon.json.breakwater-previous). A run that is killed leaves
-    C(daemon.json.breakwater-pending), and the next run finishes its work.
+  - The former file stays at C(daemon.json.breakwater-previous). A run that is killed, or that may not restart the
+    engine, leaves C(daemon.json.breakwater-pending) with what the engine runs by, and a later run finishes its work.
 options:
   config:
     description:
@@ -51,6 +51,25 @@ options:
     description: Allows a change that stops running containers, because live-restore can't keep them.
     type: bool
     default: false
+  restart:
+    description:
+      - When dockerd may be restarted for a change that a reload does not make effective, V(auto) at once, V(window) in
+        O(restart_window) only, V(never) not at all. One that is down is started anyway.
+      - Otherwise the file is written, the part that can be reloaded takes effect, and the rest does when dockerd starts
+        anew, by a later run that may restart it or for another reason. A warning and RV(deferred_keys) tell of it.
+      - What moves data and C(authorization-plugins) can't be left open and are refused then.
+    type: str
+    choices: [auto, never, window]
+    default: auto
+  restart_window:
+    description: Time of day like V(22:00-05:00), in the host's local time, over midnight too. Its end is excluded.
+    type: str
+  unit:
+    description:
+      - Settings of C([Service]) for a drop-in of C(docker.service), a list as several lines. A null leaves one to the
+        unit, an empty mapping removes the drop-in; without this option it stays as it is.
+      - They take effect when dockerd is next started, which is not done for them alone. Without systemd they do not matter.
+    type: dict
   replace_invalid:
     description:
       - Writes a new file where the present one can't be parsed; it is kept at C(daemon.json.breakwater-invalid).
@@ -77,6 +96,13 @@ notes:
 """
 
 EXAMPLES = r"""
+- name: Turn off new privileges, and restart the engine at night only
+  breakwater.docker.docker_daemon_config:
+    config:
+      no-new-privileges: true
+    restart: window
+    restart_window: 22:00-05:00
+
 - name: Rotate logs and keep containers running over restarts of the engine
   breakwater.docker.docker_daemon_config:
     config:
@@ -130,6 +156,22 @@ pending_keys:
   elements: str
   returned: success
   sample: [icc]
+deferred_keys:
+  description: Keys that take effect when dockerd is next restarted, which O(restart) does not allow now.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+restart_allowed:
+  description: Whether O(restart) allows a restart now.
+  type: bool
+  returned: success
+  sample: true
+unit_changed:
+  description: Whether the drop-in with O(unit) was changed.
+  type: bool
+  returned: success
+  sample: false
 engine_version:
   description: The version that the keys were checked against; null when it is not known.
   type: str
@@ -140,6 +182,7 @@ engine_version:
 import contextlib
 import os
 import tempfile
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -147,6 +190,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import (
     Consent,
     Transaction,
+    UnitSettings,
     check_consent,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import local_socket
@@ -167,15 +211,30 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
     make_plan,
     secrets,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.restart_window import may_restart
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, render_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
-DROP_IN = "/etc/systemd/system/docker.service.d/zz-breakwater-hosts.conf"
+DROP_INS = "/etc/systemd/system/docker.service.d"
 
 
-def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document | None, Document | None]:
+def started_since(file: ConfigFile, unit: Unit) -> bool:
+    """Tell whether dockerd has been started since the file was left to its next start, and so runs by it."""
+    return file.deferred() not in (None, unit.start) and unit.active_state == "active"
+
+
+def unit_settings(module: AnsibleModule, host: EngineHost) -> UnitSettings:
+    """Return the unit's settings as they are and as they shall be."""
+    file = ConfigFile(f"{DROP_INS}/breakwater.conf")
+    before = file.read() or ""
+    wanted = module.params["unit"]
+    return UnitSettings(file, before, before if wanted is None or not host.systemd else render_settings(wanted))
+
+
+def read_documents(module: AnsibleModule, file: ConfigFile, unit: Unit) -> tuple[Document | None, Document | None]:
     """Return what the file says and what the engine runs by; None for what can't be parsed and may be replaced."""
     current: Document | None = None
     try:
@@ -185,7 +244,7 @@ def read_documents(module: AnsibleModule, file: ConfigFile) -> tuple[Document | 
             hint = "Correct it, or set replace_invalid: true to keep it aside and write a new one; nothing was changed."
             raise InputError(f"{error} {hint}") from None
     unfinished = file.unfinished()
-    if unfinished is None:
+    if unfinished is None or started_since(file, unit):
         return current, current
     try:
         return current, parse(unfinished, file.path)
@@ -225,21 +284,32 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     in_use = config_file_of(host.unit.arguments(False))
     if in_use not in (None, params["path"]):
         raise InputError(f"dockerd reads {in_use}, not {params['path']}: set path to it. Nothing was changed.")
-    current, running = read_documents(module, file)
+    restart_allowed = may_restart(params["restart"], params["restart_window"], time.localtime())
+    settings = unit_settings(module, host)
+    current, running = read_documents(module, file, host.unit)
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     plan = make_plan(current or {}, running, params["defaults"], params["config"], state)
     check_consent(plan, state, Consent(params["allow_data_move"], params["allow_interruption"]))
-    transaction = Transaction(host, file, ConfigFile(DROP_IN), running or {}, state, plan, params["timeout"])
+    hosts = ConfigFile(f"{DROP_INS}/zz-breakwater-hosts.conf")
+    transaction = Transaction(
+        host, file, hosts, settings, running or {}, state, plan, params["timeout"], restart_allowed
+    )
     transaction.check()
     validate(module, host, plan, state.version)
-    changed = plan.action != "none" or current != plan.document
-    if changed and not module.check_mode:
-        if current is None:
+    outstanding = bool(plan.reloaded) if transaction.deferred else plan.action != "none"
+    config_changed = outstanding or current != plan.document
+    unit_changed = settings.text != settings.before
+    if not module.check_mode:
+        if started_since(file, host.unit):
+            file.commit()
+        if config_changed and current is None:
             file.set_aside(".breakwater-invalid")
-        transaction.apply()
-        file.commit()
+        if config_changed:
+            transaction.apply()
+        elif unit_changed:
+            transaction.write_settings(settings.text)
     for warning in plan.warnings:
         module.warn(warning)
     if plan.pending:
@@ -247,20 +317,37 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             f"{', '.join(plan.pending)}: dockerd leaves its default network alone while a container runs."
             " Stop the containers and run again, or wait for the next reboot."
         )
+    deferred = [key for key in plan.changed if key not in plan.reloaded] if transaction.deferred else []
+    if deferred:
+        module.warn(
+            f"{', '.join(deferred)}: dockerd takes notice when it is next restarted, which restart: {params['restart']}"
+            " does not allow now. Run again when it may be restarted."
+        )
     return {
-        "changed": changed,
+        "changed": config_changed or unit_changed,
         "action": plan.action,
         "changed_keys": list(plan.changed),
         "skipped_keys": [{"key": key, "reason": reason} for key, reason in plan.skipped],
         "unknown_keys": list(plan.unknown),
         "pending_keys": list(plan.pending),
+        "deferred_keys": deferred,
+        "restart_allowed": restart_allowed,
+        "unit_changed": unit_changed,
         "engine_version": state.version,
-        "diff": {
-            "before_header": file.path,
-            "after_header": f"{file.path} ({plan.action})",
-            "before": render(running or {}),
-            "after": render(plan.document),
-        },
+        "diff": [
+            {
+                "before_header": file.path,
+                "after_header": f"{file.path} ({'restart later' if transaction.deferred else plan.action})",
+                "before": render(running or {}),
+                "after": render(plan.document),
+            },
+            {
+                "before_header": settings.file.path,
+                "after_header": f"{settings.file.path} (next start)",
+                "before": settings.before,
+                "after": settings.text,
+            },
+        ],
     }
 
 
@@ -275,6 +362,9 @@ def main() -> None:
             "candidate_version": {"type": "str"},
             "allow_data_move": {"type": "bool", "default": False},
             "allow_interruption": {"type": "bool", "default": False},
+            "restart": {"choices": ["auto", "never", "window"], "default": "auto"},
+            "restart_window": {"type": "str"},
+            "unit": {"type": "dict"},
             "replace_invalid": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },

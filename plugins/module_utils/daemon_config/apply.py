@@ -44,23 +44,45 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
 
 
 @dataclass(frozen=True)
+class UnitSettings:
+    """The drop-in with settings of docker.service, its text as it was and as it shall be; empty for no file."""
+
+    file: ConfigFile
+    before: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Transaction:
     """One change of one host: `running` is what the engine runs by, `timeout` in seconds bounds each wait for it."""
 
     host: EngineHost
     file: ConfigFile
     drop_in: ConfigFile
+    settings: UnitSettings
     running: Document
     state: EngineState
     plan: Plan
     timeout: float
+    may_restart: bool = True
+
+    @property
+    def deferred(self) -> bool:
+        """Tell whether the change needs a restart that is not allowed now."""
+        return self.state.running and self.plan.action in ("restart", "data_move") and not self.may_restart
 
     def check(self) -> None:
-        """Raise InputError when this host gives no way to make the plan effective."""
+        """Raise InputError when this host gives no way to make the plan effective, or no safe one to do it later."""
         if self.plan.action in ("restart", "data_move") and self.state.running and not self.host.can_restart:
             raise InputError(
                 f"Changing {', '.join(self.plan.changed)} takes a restart of dockerd, which systemd does not manage."
                 " Stop dockerd, run again and start it; nothing was changed."
+            )
+        if self.deferred and (self.plan.action == "data_move" or "authorization-plugins" in self.plan.changed):
+            # A restart by somebody else would lose running containers; a reload, end dockerd if the plugin is silent.
+            raise InputError(
+                f"Changing {', '.join(self.plan.changed)} can't be left to a later restart of dockerd, and restart"
+                " does not allow one now. Run when it does; nothing was changed."
             )
 
     def drop_in_text(self) -> str:
@@ -76,31 +98,54 @@ class Transaction:
         restarted = False
         try:
             self.file.begin()
-            self._prepare_containers()
+            if self.deferred:
+                self._reload_part()
+            else:
+                self._prepare_containers()
+            self.write_settings(self.settings.text)
             self._write(render(self.plan.document), self.drop_in_text())
-            restarted = self.plan.action in ("restart", "data_move")
+            restarted = not self.deferred and self.plan.action in ("restart", "data_move")
             self._make_effective()
         except (BreakwaterError, OSError) as error:
             outcome = self._roll_back(drop_in_before, restarted)
             raise BreakwaterError(
                 f"The new configuration was taken back: {str(error).rstrip('.')}. {outcome}"
             ) from error
+        if self.deferred:
+            self.file.defer(render({**self.running, **self._reloaded()}), self.host.unit.start)
+        else:
+            self.file.commit()
+
+    def write_settings(self, text: str) -> None:
+        """Make `text` the drop-in with the unit's settings, which systemd applies at dockerd's next start."""
+        self._write_unit_file(self.settings.file, text)
+
+    def _reloaded(self) -> Document:
+        """Return the part of the plan that a reload makes effective."""
+        return {key: self.plan.document[key] for key in self.plan.reloaded}
+
+    def _reload_part(self) -> None:
+        """Reload that part from a file of its own: dockerd reloads no `hosts` where its options have addresses, too."""
+        if self.plan.reloaded:
+            self.file.write(render(for_reload({**self.running, **self._reloaded()})))
+            self.host.reload()
+            self.host.wait_until(self._socket(self.running), self._reloaded(), self.timeout)
 
     def _write(self, text: str, drop_in: str) -> None:
         """Write both files in the order in which each state between is one that dockerd can start from."""
         if drop_in:
-            self._write_drop_in(drop_in)
+            self._write_unit_file(self.drop_in, drop_in)
         self.file.write(text)
         if not drop_in:
-            self._write_drop_in(drop_in)
+            self._write_unit_file(self.drop_in, drop_in)
 
-    def _write_drop_in(self, text: str) -> None:
-        if text == (self.drop_in.read() or ""):
+    def _write_unit_file(self, file: ConfigFile, text: str) -> None:
+        if text == (file.read() or ""):
             return
         if text:
-            self.drop_in.write(text)
+            file.write(text)
         else:
-            self.drop_in.delete()
+            file.delete()
         self.host.daemon_reload()
 
     def _prepare_containers(self) -> None:
@@ -119,7 +164,7 @@ class Transaction:
     def _make_effective(self) -> None:
         if self.plan.action == "reload":
             self.host.reload()
-        elif self.plan.action == "none" or not self.host.can_restart:
+        elif self.plan.action == "none" or self.deferred or not self.host.can_restart:
             return
         else:
             self.host.restart(self.timeout)
@@ -129,6 +174,7 @@ class Transaction:
         """Put the files back and the engine into the state that it was in; return a sentence about the outcome."""
         socket = self._socket(self.running)
         error: BreakwaterError | None = None
+        self.write_settings(self.settings.before)
         if self.state.running and (restarted or not self.host.answers(socket)):
             # A starting engine stops the containers that it finds unless live-restore is in its file.
             keep = {"live-restore": True} if self.state.containers and self.plan.action != "data_move" else {}
@@ -154,7 +200,7 @@ class Transaction:
 
     def _restore(self, drop_in: str) -> None:
         self.file.restore()
-        self._write_drop_in(drop_in)
+        self._write_unit_file(self.drop_in, drop_in)
 
     @staticmethod
     def _socket(document: Document) -> str:

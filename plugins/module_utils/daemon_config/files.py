@@ -44,12 +44,14 @@ class ConfigFile:
     """A configuration file with an undo copy: `begin`, any number of `write`, then `commit` or `restore`.
 
     The copy is called PATH.breakwater-pending while the engine does not yet run by the file, so that the run after
-    a killed one knows what the engine runs by, and PATH.breakwater-previous afterwards.
+    a killed one knows what the engine runs by, and PATH.breakwater-previous afterwards. While the engine may not be
+    restarted, PATH.breakwater-deferred names the start of it that has not read the file.
     """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         self._pending = self.path + ".breakwater-pending"
+        self._deferred = self.path + ".breakwater-deferred"
 
     def read(self) -> str | None:
         """Return the content, None where there is no file."""
@@ -63,6 +65,15 @@ class ConfigFile:
         """Keep the content before the first `write`; what an unfinished run kept stays."""
         if self.unfinished() is None:
             self._replace(self._pending, self.read() or "")
+
+    def defer(self, effective: str, start: str) -> None:
+        """Leave the content to the next start of the engine, which until then runs by `effective`, since `start`."""
+        self._replace(self._pending, effective)
+        self._replace(self._deferred, start)
+
+    def deferred(self) -> str | None:
+        """Return the start of the engine that did not read the content, None where nothing was left to the next one."""
+        return _read(self._deferred)
 
     def write(self, text: str) -> None:
         """Replace the content atomically."""
@@ -78,6 +89,7 @@ class ConfigFile:
             os.replace(self._pending, self.path + ".breakwater-previous")
         else:
             self._remove(self._pending)
+        self._remove(self._deferred)
 
     def restore(self) -> None:
         """Bring back the content before `begin`, or the absence of the file."""
@@ -87,6 +99,7 @@ class ConfigFile:
         elif content is not None:
             self._remove(self.path)
             self._remove(self._pending)
+        self._remove(self._deferred)
 
     def delete(self) -> None:
         """Remove the file."""

@@ -149,14 +149,15 @@ def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineS
         return "none", changed
     if any(_moves_data(key, before, after, state) for key in changed):
         return "data_move", changed
-    return ("reload" if by_reload(changed, before, after, state) == changed else "restart"), changed
+    reloads = for_reload(after) == after and by_reload(changed, before, after, state) == changed
+    return ("reload" if reloads else "restart"), changed
 
 
 def by_reload(
     changed: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState
 ) -> tuple[str, ...]:
     """Return those of the `changed` keys that a reload makes effective in the engine."""
-    if not state.running or for_reload(after) != after:
+    if not state.running:
         return ()
     # A reloading engine takes no notice of a key that has gone.
     known = (key for key in changed if key in after and key in KEYS)

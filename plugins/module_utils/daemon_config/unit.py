@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The command line by which systemd starts dockerd, and the drop-in that hands the choice of addresses to daemon.json.
+# The command line by which systemd starts dockerd, and drop-ins: settings, and the choice of addresses for daemon.json.
 # Sources: systemctl(1) show, systemd.service(5) "Command lines", systemd.exec(5) EnvironmentFile=.
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Any, Mapping
 
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
-_PROPERTIES = "LoadState,ActiveState,ExecStart,Environment,EnvironmentFiles"
+_PROPERTIES = "LoadState,ActiveState,InvocationID,ExecStart,Environment,EnvironmentFiles"
 _ARGV = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
+_SETTING = re.compile(r"(?!Exec)[A-Z][A-Za-z0-9]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -26,6 +28,8 @@ class Unit:
     """systemd's word: active, activating (also between two attempts), failed, inactive ..."""
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    start: str = ""
+    """systemd's id of the unit's present start; no other start of any unit has it."""
 
     def arguments(self, hosts_in_file: bool) -> list[str]:
         """Return dockerd's options, variables expanded; with `hosts` in daemon.json as the drop-in leaves them."""
@@ -49,6 +53,24 @@ class Unit:
         )
 
 
+def render_settings(settings: Mapping[str, Any]) -> str:
+    """Return the drop-in with these settings of [Service], a list as several lines; empty for none.
+
+    A null leaves a setting to the unit. InputError for what is no setting, and for commands.
+    """
+    lines = []
+    for name, value in sorted(settings.items()):
+        values = value if isinstance(value, list) else [value]
+        words = [("yes" if item else "no") if isinstance(item, bool) else str(item) for item in values]
+        if not _SETTING.fullmatch(name) or any("\n" in word for word in words) or isinstance(value, dict):
+            raise InputError(
+                f"unit has {name}, which is no setting of [Service] that can be set here (no commands, one line each)."
+                " Correct it; nothing was changed."
+            )
+        lines += [f"{name}={word}" for word in words if value is not None]
+    return "\n".join(["# Managed by breakwater.docker", "[Service]", *lines, ""]) if lines else ""
+
+
 def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:
     """Ask systemd for the unit, drop-ins and environment files included; all empty where systemd has no such unit."""
     shown = commands.run(("systemctl", "show", name, f"--property={_PROPERTIES}"))
@@ -65,6 +87,7 @@ def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:
         active_state=properties.get("ActiveState", ["inactive"])[0],
         command=tuple(argv.group(1).split()) if argv else (),
         environment=environment,
+        start=properties.get("InvocationID", [""])[0],
     )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, cast
 
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import (
     Consent,
     Transaction,
+    UnitSettings,
     check_consent,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import EngineHost
@@ -48,7 +50,8 @@ class FakeEngine:
         self.kill_at = 0
         self.starts_with: Callable[[Document], bool] = lambda document: "seccomp-profile" not in document
         command = ("/usr/sbin/dockerd", *(() if drop_in.read() else ("-H", "fd://")))
-        self.unit = Unit(loaded=True, active_state="active", command=command, environment={})
+        self.starts = 1
+        self.unit = Unit(loaded=True, active_state="active", command=command, environment={}, start="start 1")
 
     def event(self, name: str) -> None:
         self.events.append(name)
@@ -75,6 +78,8 @@ class FakeEngine:
         self.event("restart")
         if self.alive and not self.effective.get("live-restore"):
             self.containers = 0
+        self.starts += 1
+        self.unit = replace(self.unit, start=f"start {self.starts}")
         document = parse(self.file.read() or "", "daemon.json")
         self.alive = self.starts_with(document) and ("hosts" not in document or bool(self.drop_in.read()))
         if not self.alive:
@@ -100,24 +105,25 @@ class Host:
     def __init__(self, root: Path, document: Document | None) -> None:
         self.file = ConfigFile(str(root / "daemon.json"))
         self.drop_in = ConfigFile(str(root / "unit.d/hosts.conf"))
+        self.settings = ConfigFile(str(root / "unit.d/settings.conf"))
         if document is not None:
             self.file.write(render(document))
         self.engine = FakeEngine(self.file, self.drop_in)
 
-    def transaction(self, config: Document) -> Transaction:
+    def transaction(self, config: Document, may_restart: bool = True, unit: str = "") -> Transaction:
         current = parse(self.file.read() or "", "daemon.json")
         unfinished = self.file.unfinished()
         running = current if unfinished is None else parse(unfinished, "daemon.json")
         state = self.engine.state()
         plan = make_plan(current, running, {}, config, state)
         engine = cast(EngineHost, self.engine)
-        return Transaction(engine, self.file, self.drop_in, running, state, plan, 5)
+        settings = UnitSettings(self.settings, self.settings.read() or "", unit)
+        return Transaction(engine, self.file, self.drop_in, settings, running, state, plan, 5, may_restart)
 
-    def run(self, config: Document) -> str:
-        transaction = self.transaction(config)
+    def run(self, config: Document, may_restart: bool = True, unit: str = "") -> str:
+        transaction = self.transaction(config, may_restart, unit)
         if transaction.plan.action != "none" or self.document != transaction.plan.document:
             transaction.apply()
-            self.file.commit()
         return transaction.plan.action
 
     @property
@@ -180,7 +186,7 @@ def test_engine_that_does_not_take_back_its_file_is_not_given_up(host: Host, mon
         raise BreakwaterError("dockerd did not reload it: no")
 
     monkeypatch.setattr(host.engine, "reload", refuse)
-    with pytest.raises(BreakwaterError, match="did not reload it: no. .* is as before and the engine runs by it"):
+    with pytest.raises(BreakwaterError, match=r"did not reload it: no. .* is as before and the engine runs by it"):
         host.run(HARD)
     assert host.engine.alive
     assert host.engine.containers == 2
@@ -306,3 +312,63 @@ def test_moving_data_stops_the_containers_in_order(host: Host) -> None:
     host.run({"userns-remap": "default", "live-restore": True})
     assert host.engine.events[0] == "reload"
     assert host.engine.containers == 0
+
+
+def test_restart_that_is_not_allowed_is_left_to_later(host: Host) -> None:
+    assert host.run({**HARD, "debug": True}, may_restart=False) == "restart"
+    assert host.engine.events == ["reload"]
+    assert host.engine.effective == {"labels": ["a"], "live-restore": True, "debug": True}
+    assert host.document == {"labels": ["a"], "debug": True, **HARD}
+    assert host.file.deferred() == "start 1"
+    plan = host.transaction({**HARD, "debug": True}, may_restart=False).plan
+    assert (plan.changed, plan.reloaded) == (("icc",), ())
+    host.run({**HARD, "debug": True})
+    assert host.engine.effective == {"labels": ["a"], "debug": True, **HARD}
+    assert host.engine.containers == 2
+    assert host.file.deferred() is host.file.unfinished() is None
+
+
+def test_reload_before_a_later_restart_does_not_show_hosts_to_the_engine(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Document] = []
+    monkeypatch.setattr(host.engine, "reload", lambda: seen.append(host.document))
+    monkeypatch.setattr(host.engine, "wait_until", lambda *_arguments: None)
+    host.run({**HOSTS, "debug": True}, may_restart=False)
+    assert seen == [{"labels": ["a"], "live-restore": True, "debug": True}]
+    assert host.drop_in.read() is not None
+
+
+def test_refused_reload_takes_the_deferred_change_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.engine, "wait_until", refuse_live_restore)
+    with pytest.raises(BreakwaterError, match="taken back: live-restore is not on"):
+        host.run(HARD, may_restart=False)
+    assert host.document == {"labels": ["a"]}
+    assert host.file.deferred() is None
+    assert "restart" not in host.engine.events
+
+
+def refuse_live_restore(_socket: str, document: Document, _timeout: float) -> None:
+    if document.get("live-restore"):
+        raise BreakwaterError("live-restore is not on")
+
+
+@pytest.mark.parametrize(
+    "config", [{"userns-remap": "default"}, {"authorization-plugins": ["x"], "live-restore": True}]
+)
+def test_what_can_not_be_left_to_a_later_restart(host: Host, config: Document) -> None:
+    with pytest.raises(InputError, match=r"can't be left to a later restart .*nothing was changed"):
+        host.transaction(config, may_restart=False).check()
+    host.transaction(config).check()
+    host.engine.alive = False
+    host.transaction(config, may_restart=False).check()
+
+
+def test_settings_of_the_unit_come_with_the_restart_and_go_with_a_failed_one(host: Host) -> None:
+    host.run(HARD, unit="[Service]\nLimitCORE=0\n")
+    assert host.settings.read() == "[Service]\nLimitCORE=0\n"
+    assert host.engine.events == ["reload", "daemon-reload", "restart", "restarted"]
+    with pytest.raises(BreakwaterError, match="taken back"):
+        host.run(BROKEN, unit="[Service]\nUMask=0777\n")
+    assert host.settings.read() == "[Service]\nLimitCORE=0\n"
+    assert host.engine.alive

@@ -143,3 +143,18 @@ def test_second_run_waits_and_then_gives_up(path: Path) -> None:
         pass
     with locked(str(path), 0):
         assert names(path) == []
+
+
+def test_change_that_is_left_to_the_next_start(tmp_path: Path) -> None:
+    file = ConfigFile(str(tmp_path / "daemon.json"))
+    file.write("old")
+    file.begin()
+    file.write("new")
+    file.defer("old and reloaded", "start 1")
+    assert (file.read(), file.unfinished(), file.deferred()) == ("new", "old and reloaded", "start 1")
+    file.commit()
+    assert (file.read(), file.unfinished(), file.deferred()) == ("new", None, None)
+    file.begin()
+    file.defer("x", "start 2")
+    file.restore()
+    assert (file.read(), file.deferred()) == ("x", None)

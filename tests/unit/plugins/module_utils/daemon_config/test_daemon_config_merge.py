@@ -238,4 +238,3 @@ def test_part_of_a_change_that_a_reload_makes_effective() -> None:
     assert (made.action, made.reloaded) == ("data_move", ("live-restore",))
     assert plan({"labels": ["a"]}, config={"labels": None, "icc": False}).reloaded == ()
     assert plan({}, config={"live-restore": True, "icc": False}, state=EngineState()).reloaded == ()
-    assert plan({"userland-proxy": True}, config={"live-restore": True, "icc": False}).reloaded == ()

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Sequence
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import (
+    Unit,
+    read_unit,
+    render_settings,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
 
 SHOWN = """\
@@ -18,6 +23,7 @@ EnvironmentFiles=/etc/default/docker (ignore_errors=yes)
 EnvironmentFiles=/etc/missing (ignore_errors=yes)
 LoadState=loaded
 ActiveState=activating
+InvocationID=8e4b
 """
 
 
@@ -39,7 +45,7 @@ def test_variables_are_expanded_as_systemd_does(tmp_path: Path) -> None:
     argv = "/usr/sbin/dockerd --label=${B} $DOCKER_OPTS $NONE"
     shown = unit(argv, tmp_path, '# DOCKER_OPTS=no\nDOCKER_OPTS="--icc=false --debug"\nODD=\'\n')
     assert shown.arguments(hosts_in_file=False) == ["--label=two words", "--icc=false", "--debug"]
-    assert (shown.loaded, shown.active_state) == (True, "activating")
+    assert (shown.loaded, shown.active_state, shown.start) == (True, "activating", "8e4b")
 
 
 @pytest.mark.parametrize("option", ["-H fd://", "-H=fd://", "-Hfd://", "--host fd://", "--host=fd://"])
@@ -67,3 +73,22 @@ def test_unknown_unit_is_empty(tmp_path: Path) -> None:
     shown = read_unit("x", LocalFileSystem(str(tmp_path)), Systemctl("LoadState=not-found\nActiveState=inactive\n"))
     assert shown == Unit(False, "inactive", (), {})
     assert shown.arguments(False) == []
+
+
+def test_settings_of_the_unit_in_their_order() -> None:
+    settings = {"Restart": None, "RestrictRealtime": True, "LimitCORE": 0, "SystemCallFilter": ["~@clock", "~@swap"]}
+    assert render_settings(settings).splitlines() == [
+        "# Managed by breakwater.docker",
+        "[Service]",
+        "LimitCORE=0",
+        "RestrictRealtime=yes",
+        "SystemCallFilter=~@clock",
+        "SystemCallFilter=~@swap",
+    ]
+    assert render_settings({"Restart": None}) == ""
+
+
+@pytest.mark.parametrize("settings", [{"ExecStart": "x"}, {"UMask": "1\nExecStart=x"}, {"a b": 1}, {"Limit": {"a": 1}}])
+def test_what_is_no_setting_of_the_unit_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=rf"unit has {next(iter(settings))}, which is no setting"):
+        render_settings(settings)
