@@ -10,6 +10,7 @@ import shlex
 from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 #: Debian's versions carry an epoch before the engine's own.
@@ -25,6 +26,7 @@ def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, packag
         "version": version,
         "candidate_version": version or _candidate(commands, package),
         "systemd_booted": host.systemd,
+        "in_container": in_container(files),
         "unit_present": host.can_restart,
         "socket_present": host.exists(DEFAULT_SOCKET),
         "distribution": release.get("ID", ""),

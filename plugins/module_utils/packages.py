@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+import re
+from typing import NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
@@ -15,16 +16,22 @@ _APT = (
     *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"),
     *("-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"),
 )
+#: Without these options apt-get writes its own cache.
+_SIMULATE = ("apt-get", "-q", "-s", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+#: The line of a simulated removal.
+_REMOVED = re.compile(r"^(?:Remv|Purg) (\S+)", re.MULTILINE)
+
+
+class Removal(NamedTuple):
+    """Packages to remove, and those that are kept for others that need them."""
+
+    remove: tuple[str, ...]
+    kept: dict[str, tuple[str, ...]]
 
 
 def missing(names: Sequence[str], commands: CommandRunner) -> list[str]:
     """Return the packages that are not installed, in the given order; InputError where there is no dpkg."""
-    shown = commands.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *names))
-    if shown.rc is None:
-        raise InputError(
-            "This host has no dpkg: only Debian and its derivatives can be installed on. Install the engine."
-        )
-    installed = {line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")}
+    installed = _installed(names, commands)
     return [name for name in names if name not in installed]
 
 
@@ -32,6 +39,48 @@ def install(names: Sequence[str], commands: CommandRunner) -> None:
     """Install packages without those that they merely recommend, from fresh lists; BreakwaterError says why not."""
     _checked(commands.run((*_APT, "update"), timeout=_TIMEOUT))
     _checked(commands.run((*_APT, "--no-install-recommends", "install", *names), timeout=_TIMEOUT))
+
+
+def superfluous(patterns: Sequence[str], commands: CommandRunner) -> Removal:
+    """Choose from the installed packages that fit dpkg's `patterns` those that nothing else needs.
+
+    InputError where there is no dpkg; BreakwaterError when apt-get can't say what a removal takes along.
+    """
+    names = _installed(patterns, commands)
+    if not names or _taken_along(names, commands) <= names:
+        return Removal(tuple(sorted(names)), {})
+    closures = {name: _taken_along({name}, commands) for name in sorted(names)}
+    removable = names
+    while any(closures[name] - removable for name in removable):
+        removable = {name for name in removable if closures[name] <= removable}
+    kept = {name: tuple(sorted(closures[name] - removable - {name})) for name in closures if name not in removable}
+    return Removal(tuple(sorted(removable)), kept)
+
+
+def remove(names: Sequence[str], commands: CommandRunner) -> None:
+    """Remove packages, leaving their configuration; BreakwaterError says why not."""
+    _checked(commands.run((*_APT, "remove", *names), timeout=_TIMEOUT))
+
+
+def orphaned(commands: CommandRunner) -> list[str]:
+    """Return the packages that were installed for others which are gone, sorted; none where apt-get does not tell."""
+    return sorted(_REMOVED.findall(commands.run((*_SIMULATE, "autoremove")).stdout))
+
+
+def _installed(patterns: Sequence[str], commands: CommandRunner) -> set[str]:
+    if not patterns:
+        return set()
+    shown = commands.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *patterns))
+    if shown.rc is None:
+        raise InputError("This host has no dpkg: only Debian and its derivatives can be managed.")
+    return {line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")}
+
+
+def _taken_along(names: set[str], commands: CommandRunner) -> set[str]:
+    """Return everything that goes when `names` are removed."""
+    result = commands.run((*_SIMULATE, "remove", *sorted(names)))
+    _checked(result)
+    return {name.partition(":")[0] for name in _REMOVED.findall(result.stdout)}
 
 
 def _checked(result: CommandResult) -> None:

@@ -6,26 +6,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_packages
-short_description: Installs Debian packages, and predicts it on any Debian
+short_description: Installs and removes Debian packages, and predicts it on any Debian
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Installs the packages that are missing, without those that they merely recommend.
+  - Installs the packages that are missing, without those that they merely recommend, and removes what must be absent.
   - Unlike M(ansible.builtin.apt) it needs no python3-apt, which a stock Debian does not have, so check mode works there
     and a real run installs nothing else. It predicts without package lists too.
 options:
   name:
-    description: Names of the packages.
+    description: Names of the packages that must be installed.
     type: list
     elements: str
-    required: true
+    default: []
+  absent:
+    description:
+      - Names of packages that must not be installed; dpkg's patterns are allowed. Their configuration files stay.
+      - A package that others need, which its removal would take along, is kept.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
-    description: Predicts the installation; whether the packages can be downloaded is not tried.
+    description: Predicts the changes; whether the packages can be downloaded is not tried.
   diff_mode:
     support: full
-    description: Lists the packages that are missing.
+    description: Lists the packages that are removed and installed.
   idempotent:
     support: full
     description: Installed packages are left alone, whatever their version.
@@ -44,29 +51,67 @@ installed:
   elements: str
   returned: success
   sample: [docker.io]
+removed:
+  description: Packages that were removed.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+kept:
+  description: Packages of O(absent) that were kept, with those that need them.
+  type: dict
+  returned: success
+  sample: {gcc: [dkms]}
+orphaned:
+  description: Packages that were installed for others which are gone. They are not removed.
+  type: list
+  elements: str
+  returned: when O(absent) is given
+  sample: [libgd3]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.packages import install, missing
+from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
+    Removal,
+    install,
+    missing,
+    orphaned,
+    remove,
+    superfluous,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={"name": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
-    )
+    packages = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(argument_spec={"name": packages, "absent": packages}, supports_check_mode=True)
     commands = SubprocessRunner()
+    removal = Removal((), {})
+    orphans = {}
     try:
         names = missing(module.params["name"], commands)
+        if module.params["absent"]:
+            removal = superfluous(module.params["absent"], commands)
+        if removal.remove and not module.check_mode:
+            remove(removal.remove, commands)
         if names and not module.check_mode:
             install(names, commands)
+        if module.params["absent"]:
+            orphans = {"orphaned": orphaned(commands)}
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
-    shown = "".join(f"{name}\n" for name in names)
-    module.exit_json(changed=bool(names), installed=names, diff={"before": "", "after": shown})
+    before, after = ("".join(f"{name}\n" for name in listed) for listed in (removal.remove, names))
+    module.exit_json(
+        changed=bool(names or removal.remove),
+        installed=names,
+        removed=list(removal.remove),
+        kept={name: list(reasons) for name, reasons in removal.kept.items()},
+        diff={"before": before, "after": after},
+        **orphans,
+    )
 
 
 if __name__ == "__main__":

@@ -62,6 +62,11 @@ systemd_booted:
   type: bool
   returned: success
   sample: true
+in_container:
+  description: Whether the host is a container itself, so that its kernel is another host's.
+  type: bool
+  returned: success
+  sample: false
 unit_present:
   description: Whether systemd knows C(docker.service).
   type: bool

@@ -48,6 +48,7 @@ def test_host_with_docker(tmp_path: Path) -> None:
         "version": "26.1.5+dfsg1",
         "candidate_version": "26.1.5+dfsg1",
         "systemd_booted": True,
+        "in_container": False,
         "unit_present": True,
         "socket_present": True,
         "distribution": "debian",

@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The file system that the engine's data lies on, and how a blank device becomes it. Nothing that holds data is touched.
+# Sources: proc_pid_mountinfo(5), blkid(8), lsblk(8), fstab(5), systemd.mount(5).
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import NamedTuple, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+
+FSTAB = "/etc/fstab"
+_OPTION = re.compile(r"[A-Za-z0-9_.=-]+")
+#: Of the engine, who may enter but not look. moby/moby daemon/daemon_unix.go
+_MODE = 0o710
+#: Seconds for a large device.
+_TIMEOUT = 600
+
+
+class Volume(NamedTuple):
+    """What a directory lies on: whether a file system is mounted right there, and with which options."""
+
+    own: bool
+    options: tuple[str, ...]
+
+
+def examine(path: str, files: FileSystem) -> Volume:
+    """Return what the directory `path` lies on."""
+    found = Volume(False, ())
+    for line in text_of(files, "/proc/self/mountinfo").splitlines():
+        columns = line.split()
+        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), columns[4])
+        if point == os.path.normpath(path):
+            found = Volume(True, tuple(columns[5].split(",")))
+    return found
+
+
+def check(path: str, device: str, options: Sequence[str], files: FileSystem, commands: CommandRunner) -> None:
+    """Raise InputError unless `device` is blank and the directory `path` is empty or missing."""
+    for option in options:
+        if not _OPTION.fullmatch(option):
+            raise InputError(f"{option!r} is no mount option: correct it. Nothing was changed.")
+    try:
+        if not stat.S_ISBLK(files.stat(device).st_mode):
+            raise InputError(f"{device} is no block device: correct docker_host_data_device. Nothing was changed.")
+    except OSError:
+        raise InputError(
+            f"There is no device {device}: correct docker_host_data_device. Nothing was changed."
+        ) from None
+    if names_in(files, path):
+        reason = f"{path} is not empty, and a file system mounted there would hide what is in it"
+        raise InputError(f"{reason}: stop the engine and move the data yourself. Nothing was changed.")
+    listed = commands.run(("lsblk", "--noheadings", "--output", "NAME,MOUNTPOINT", device))
+    if listed.rc != 0 or len(listed.stdout.split()) != 1:
+        raise InputError(f"{device} has partitions or is in use: name a blank device. Nothing was changed.")
+    probed = commands.run(("blkid", "--probe", device))
+    # 2 says that nothing was found, and everything else that something was or may be there
+    if probed.rc != 2:
+        content = " ".join(probed.stdout.split()[1:]) or probed.stderr.strip() or "something unknown"
+        raise InputError(f"{device} is not blank ({content}): wipe it yourself, or name another. Nothing was changed.")
+
+
+def create(path: str, device: str, options: Sequence[str], commands: CommandRunner) -> None:
+    """Make a file system on the blank `device`, mount it at `path` now and at every boot; BreakwaterError why not."""
+    _succeed(commands, "mkfs.ext4", "-q", "-L", "docker", device)
+    uuid = _succeed(commands, "blkid", "--probe", "--output", "value", "--match-tag", "UUID", device)
+    fstab = ConfigFile(FSTAB)
+    text = fstab.read() or ""
+    if text and not text.endswith("\n"):
+        text += "\n"
+    escaped = path.replace(" ", "\\040")
+    fstab.write(f"{text}UUID={uuid} {escaped} ext4 {','.join(['defaults', *options])} 0 2\n")
+    os.makedirs(path, mode=_MODE, exist_ok=True)
+    _succeed(commands, "mount", path)
+    os.chmod(path, _MODE)
+    # mkfs makes it, and the engine would take it for data of its own
+    os.rmdir(os.path.join(path, "lost+found"))
+
+
+def _succeed(commands: CommandRunner, *argv: str) -> str:
+    done = commands.run(argv, timeout=_TIMEOUT)
+    if done.rc != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["it does not say why"]
+        raise BreakwaterError(f"{' '.join(argv)} failed: {reason[0]}. Mend it and run again.")
+    return done.stdout.strip()
