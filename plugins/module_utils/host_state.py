@@ -9,6 +9,7 @@ import re
 import shlex
 from typing import Any
 
+from ansible_collections.breakwater.docker.plugins.module_utils import security_module
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
@@ -27,6 +28,7 @@ def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, packag
         "candidate_version": version or _candidate(commands, package),
         "systemd_booted": host.systemd,
         "in_container": in_container(files),
+        "security_module": security_module.active(files),
         "unit_present": host.can_restart,
         "socket_present": host.exists(DEFAULT_SOCKET),
         "distribution": release.get("ID", ""),

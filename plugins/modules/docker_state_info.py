@@ -67,6 +67,11 @@ in_container:
   type: bool
   returned: success
   sample: false
+security_module:
+  description: The security module that the kernel runs, V(apparmor) or V(selinux); null for neither.
+  type: str
+  returned: success
+  sample: apparmor
 unit_present:
   description: Whether systemd knows C(docker.service).
   type: bool

@@ -49,6 +49,7 @@ def test_host_with_docker(tmp_path: Path) -> None:
         "candidate_version": "26.1.5+dfsg1",
         "systemd_booted": True,
         "in_container": False,
+        "security_module": None,
         "unit_present": True,
         "socket_present": True,
         "distribution": "debian",
@@ -75,3 +76,18 @@ def test_host_with_nothing(tmp_path: Path) -> None:
 )
 def test_candidate_of_the_package_lists(candidate: str, version: str | None, tmp_path: Path) -> None:
     assert state(tmp_path, {"apt-cache": POLICY % candidate})["candidate_version"] == version
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"sys/module/apparmor/parameters/enabled": "Y\n"}, "apparmor"),
+        ({"sys/module/apparmor/parameters/enabled": "N\n", "sys/fs/selinux/enforce": "0"}, "selinux"),
+        ({"sys/module/apparmor/parameters/enabled": "N\n"}, None),
+    ],
+)
+def test_security_module(tmp_path: Path, files: dict[str, str], expected: str | None) -> None:
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text)
+    assert state(tmp_path, {})["security_module"] == expected
