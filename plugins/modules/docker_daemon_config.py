@@ -68,7 +68,8 @@ options:
     description:
       - Settings of C([Service]) for a drop-in of C(docker.service), a list as several lines. A null leaves one to the
         unit, an empty mapping removes the drop-in; without this option it stays as it is.
-      - They take effect when dockerd is next started, which is not done for them alone. Without systemd they do not matter.
+      - They take effect when dockerd is next started, and that is not done for them alone.
+      - Without systemd, none are set.
     type: dict
   replace_invalid:
     description:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import engine_options
 import pytest
 import yaml
 
 import docs
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS
 from ansible_collections.breakwater.docker.plugins.plugin_utils.catalogue_loader import builtin
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,15 @@ def test_generated_pages_are_fresh() -> None:
     assert {path.parent.name for path in pages if path.name == "README.md"} == set(ROLES)
     stale = [path.name for path, page in pages.items() if not path.is_file() or path.read_text("utf-8") != page]
     assert stale == [], "run `make docs`"
+
+
+def test_options_of_the_engine_are_described() -> None:
+    described = engine_options.descriptions()
+    assert list(described) == sorted(KEYS)
+    for profile in engine_options.profiles():
+        assert set(profile) <= set(KEYS)
+        silent = {name for name in profile if "breaks" not in described[name]}
+        assert silent <= {"debug", "log-level"}, "what a profile sets has to say what it can break"
 
 
 def test_remedies_exist() -> None:

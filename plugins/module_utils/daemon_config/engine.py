@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.25
 _SETTLE_SECONDS = 10.0
 #: How long to look for a reloaded engine's complaint.
 _RELOAD_SECONDS = 2.0
-_FATAL = re.compile(r"failed to start daemon|unable to configure|failed to load|level=fatal")
+_FATAL = re.compile(r"failed to (?:start daemon|load|validate)|unable to configure|level=fatal")
 _NOT_RELOADED = re.compile(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*configur(?:[^"\\]|\\.)*)"')
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 

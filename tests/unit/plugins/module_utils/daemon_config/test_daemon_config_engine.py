@@ -158,6 +158,14 @@ def test_restart_without_a_reason_in_the_journal(tmp_path: Path) -> None:
         host.restart(5)
 
 
+def test_plugin_that_does_not_answer_is_the_reason(tmp_path: Path) -> None:
+    journal = (
+        'level=warning msg="Unable to locate plugin: x"\nfailed to validate authorization plugin: plugin "x" not found'
+    )
+    host, _commands, _signals = make(tmp_path, journalctl=CommandResult(0, journal, ""))
+    assert host.journal_reason(0) == 'failed to validate authorization plugin: plugin "x" not found'
+
+
 def test_journal_message_of_the_logger(tmp_path: Path) -> None:
     line = 'time="x" level=fatal msg="say \\"no\\"" module=y'
     host, _commands, _signals = make(tmp_path, journalctl=CommandResult(0, line, ""))
