@@ -10,8 +10,9 @@ from typing import NamedTuple, Sequence
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
 
-#: Seconds for a download over a slow line.
+#: Seconds for a download over a slow line, and for apt-get to think on a busy host.
 _TIMEOUT = 1800
+_THINKING_TIMEOUT = 120
 _APT = (
     *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"),
     *("-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"),
@@ -64,7 +65,7 @@ def remove(names: Sequence[str], commands: CommandRunner) -> None:
 
 def orphaned(commands: CommandRunner) -> list[str]:
     """Return the packages that were installed for others which are gone, sorted; none where apt-get does not tell."""
-    return sorted(_REMOVED.findall(commands.run((*_SIMULATE, "autoremove")).stdout))
+    return sorted(_REMOVED.findall(commands.run((*_SIMULATE, "autoremove"), timeout=_THINKING_TIMEOUT).stdout))
 
 
 def _installed(patterns: Sequence[str], commands: CommandRunner) -> set[str]:
@@ -78,7 +79,7 @@ def _installed(patterns: Sequence[str], commands: CommandRunner) -> set[str]:
 
 def _taken_along(names: set[str], commands: CommandRunner) -> set[str]:
     """Return everything that goes when `names` are removed."""
-    result = commands.run((*_SIMULATE, "remove", *sorted(names)))
+    result = commands.run((*_SIMULATE, "remove", *sorted(names)), timeout=_THINKING_TIMEOUT)
     _checked(result)
     return {name.partition(":")[0] for name in _REMOVED.findall(result.stdout)}
 

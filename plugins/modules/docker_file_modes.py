@@ -62,7 +62,7 @@ files:
   elements: str
   returned: success
   sample: [/etc/docker/daemon.json]
-skipped:
+left_alone:
   description: Files that were left alone although they exist, and why.
   type: list
   elements: dict
@@ -105,7 +105,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(changes),
         files=[change.path for change in changes],
-        skipped=[item._asdict() for item in skipped],
+        left_alone=[item._asdict() for item in skipped],
         diff={"before": before, "after": after},
     )
 

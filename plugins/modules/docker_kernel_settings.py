@@ -70,7 +70,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-skipped:
+not_applied:
   description: What was not applied to the running kernel, and why.
   type: list
   elements: dict
@@ -162,7 +162,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         diffs.append({**dict(zip(("before", "after"), shown)), "before_header": "kernel", "after_header": "kernel"})
     return {
         "changed": bool(changed or live),
-        "skipped": [item._asdict() for item in skipped],
+        "not_applied": [item._asdict() for item in skipped],
         "overridden": [item._asdict() for item in overrides],
         "reboot_required": list(boot_plan.waiting),
         "hardened_kernel": boot.hardened_kernel(files),

@@ -8,7 +8,14 @@ from typing import Sequence
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.packages import install, missing
+from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
+    Removal,
+    install,
+    missing,
+    orphaned,
+    remove,
+    superfluous,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 
 
@@ -48,3 +55,50 @@ def test_install_refreshes_the_lists_first() -> None:
 def test_failure_tells_apts_reason(stderr: str, reason: str) -> None:
     with pytest.raises(BreakwaterError, match=f"apt-get failed: {reason}"):
         install(["docker.io"], Commands(CommandResult(100, "", stderr)))
+
+
+class Removals:
+    """Knows what is installed, and what goes along with each package."""
+
+    def __init__(self, **along: str) -> None:
+        self.along = along
+
+    def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+        if argv[0] == "dpkg-query":
+            return CommandResult(0, "".join(f"{name} installed\n" for name in self.along), "")
+        if argv[-1] == "autoremove":
+            return CommandResult(0, "Reading...\nRemv libgone [1]\nRemv cpp-14 [2] [libgone:amd64 ]\n", "")
+        going = [*argv[argv.index("remove") + 1 :]]
+        going += [other for name in going for other in self.along[name].split()]
+        return CommandResult(0, "".join(f"Remv {name} [1]\n" for name in going), "")
+
+
+@pytest.mark.parametrize(
+    ("along", "removed", "kept"),
+    [
+        ({}, (), {}),
+        ({"gcc": "", "make": ""}, ("gcc", "make"), {}),
+        ({"cpp": "gcc", "gcc": ""}, ("cpp", "gcc"), {}),
+        ({"gcc": "", "make": "dkms:amd64"}, ("gcc",), {"make": ("dkms",)}),
+        # a package that must stay keeps those that it needs
+        ({"cpp": "gcc dkms", "gcc": "dkms", "make": ""}, ("make",), {"cpp": ("dkms", "gcc"), "gcc": ("dkms",)}),
+    ],
+)
+def test_what_others_need_is_kept(
+    along: dict[str, str], removed: tuple[str, ...], kept: dict[str, tuple[str, ...]]
+) -> None:
+    assert superfluous(["x"], Removals(**along)) == Removal(removed, kept)
+
+
+def test_orphans_are_told() -> None:
+    assert orphaned(Removals()) == ["cpp-14", "libgone"]
+
+
+def test_nothing_to_remove_asks_nobody() -> None:
+    assert superfluous([], Commands()) == Removal((), {})
+
+
+def test_removal_keeps_configuration() -> None:
+    commands = Commands(CommandResult(0, "", ""))
+    remove(["talkd"], commands)
+    assert commands.seen[0].endswith(" remove talkd")

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+from typing import Sequence
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils import sshd_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.sshd_settings import apply, check, connected_user
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+
+KEYS_ONLY = {"PermitRootLogin": "prohibit-password", "PasswordAuthentication": "no"}
+NO_ROOT = {"PermitRootLogin": "no", "PasswordAuthentication": "yes"}
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000 a@b\n"
+EFFECTIVE = (
+    "port 22\npermitrootlogin without-password\npasswordauthentication no\nauthorizedkeysfile .ssh/authorized_keys\n"
+)
+
+
+@pytest.fixture
+def commands() -> RecordedCommands:
+    recorded = RecordedCommands()
+    recorded.answer("sshd -T", EFFECTIVE)
+    recorded.answer("sshd -t")
+    return recorded
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFileSystem:
+    return LocalFileSystem(str(tmp_path))
+
+
+@pytest.fixture
+def drop_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "sshd_config.d/00-breakwater.conf"
+    monkeypatch.setattr(sshd_settings, "PATH", str(path))
+    return path
+
+
+def authorize(root: Path, user: str, text: str) -> None:
+    place = root / pwd.getpwnam(user).pw_dir[1:] / ".ssh/authorized_keys"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text)
+
+
+def processes(root: Path, table: Sequence[tuple[int, str, int, int]]) -> None:
+    """Make /proc of processes (PID, name, parent, user)."""
+    for pid, name, parent, uid in table:
+        (root / f"proc/{pid}").mkdir(parents=True, exist_ok=True)
+        lines = f"Name:\t{name}\nPPid:\t{parent}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n"
+        (root / f"proc/{pid}/status").write_text(lines)
+
+
+def test_login_is_told_through_sudo(tmp_path: Path, files: LocalFileSystem) -> None:
+    games = pwd.getpwnam("games").pw_uid
+    me = os.getpid()
+    chain = [(me, "python3", 50, 0), (50, "sudo", 40, 0), (40, "sh", 30, games), (30, "sshd-session", 20, games)]
+    processes(tmp_path, [*chain, (20, "sshd-session", 10, 0), (10, "sshd", 1, 0)])
+    assert connected_user(files) == "games"
+
+
+def test_other_connections_are_nobodys(tmp_path: Path, files: LocalFileSystem) -> None:
+    processes(tmp_path, [(os.getpid(), "python3", 40, 0), (40, "sh", 1, 0)])
+    assert connected_user(files) is None
+
+
+@pytest.mark.parametrize(
+    ("user", "wanted", "keys", "reason"),
+    [
+        ("root", NO_ROOT, KEY, "This connection is root's own"),
+        ("root", KEYS_ONLY, "", "root, who is connected now, has no key"),
+        ("root", {**KEYS_ONLY, "PasswordAuthentication": "yes"}, "", "root, who is connected now, has no key"),
+        ("games", KEYS_ONLY, f"# {KEY}", "games, who is connected now, has no key"),
+        ("root", KEYS_ONLY, f'from="10.0.0.1" {KEY}', None),
+        ("games", NO_ROOT, "", None),
+        ("games", KEYS_ONLY, KEY, None),
+        (None, {**NO_ROOT, **KEYS_ONLY}, "", None),
+    ],
+)
+def test_nobody_is_locked_out(
+    tmp_path: Path,
+    files: LocalFileSystem,
+    commands: RecordedCommands,
+    user: str | None,
+    wanted: dict[str, str],
+    keys: str,
+    reason: str | None,
+) -> None:
+    if user:
+        authorize(tmp_path, user, keys)
+    if reason is None:
+        check(wanted, user, files, commands)
+    else:
+        with pytest.raises(InputError, match=reason):
+            check(wanted, user, files, commands)
+
+
+def test_keys_of_a_common_directory_count(tmp_path: Path, files: LocalFileSystem) -> None:
+    commands = RecordedCommands()
+    commands.answer("sshd -T", "authorizedkeysfile /etc/ssh/keys/%u\n")
+    (tmp_path / "etc/ssh/keys").mkdir(parents=True)
+    (tmp_path / "etc/ssh/keys/games").write_text(KEY)
+    check(KEYS_ONLY, "games", files, commands)
+
+
+def test_settings_are_judged_and_loaded(drop_in: Path, commands: RecordedCommands) -> None:
+    apply(KEYS_ONLY, commands)
+    assert drop_in.read_text().endswith("\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n")
+    assert commands.asked[-1] == "systemctl reload ssh.service"
+
+
+def test_refused_settings_are_taken_back(drop_in: Path, commands: RecordedCommands) -> None:
+    drop_in.parent.mkdir()
+    drop_in.write_text("# former\n")
+    commands.answer("sshd -t", rc=255, stderr="line 3: Bad configuration option: X\n")
+    with pytest.raises(BreakwaterError, match="sshd refuses the settings: line 3: Bad configuration"):
+        apply(KEYS_ONLY, commands)
+    assert drop_in.read_text() == "# former\n"
+    assert "systemctl reload ssh.service" not in commands.asked
+
+
+def test_settings_without_effect_are_taken_back(drop_in: Path, commands: RecordedCommands) -> None:
+    commands.answer("sshd -T", EFFECTIVE.replace("passwordauthentication no", "passwordauthentication yes"))
+    with pytest.raises(BreakwaterError, match="PasswordAuthentication would have no effect: include"):
+        apply(KEYS_ONLY, commands)
+    assert not drop_in.exists()
+
+
+def test_sshd_that_tells_nothing(commands: RecordedCommands) -> None:
+    commands.answer("sshd -T", rc=1, stderr="sshd: no hostkeys available -- exiting.\n")
+    with pytest.raises(BreakwaterError, match="does not tell its settings: sshd: no hostkeys"):
+        sshd_settings.effective(commands)
