@@ -10,6 +10,7 @@ import signal
 import time
 from typing import Any, Callable, ContextManager, Mapping, Sequence
 
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.held_ports import held_ports
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Document, EngineState
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
@@ -164,7 +165,8 @@ class EngineHost:
         started = int(time.time())
         # Starts that failed before, by this run or another, must not count against this one.
         self._commands.run(("systemctl", "reset-failed", UNIT))
-        result = self._commands.run(("systemctl", "restart", UNIT), timeout=timeout)
+        with held_ports(self._commands, timeout):
+            result = self._commands.run(("systemctl", "restart", UNIT), timeout=timeout)
         if result.rc != 0:
             raise BreakwaterError(self.journal_reason(started) or result.stderr.strip().splitlines()[0])
 
