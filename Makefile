@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench fuzz clean
+.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench bench-harden fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -74,6 +74,9 @@ molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
 
 bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py
+
+bench-harden: bed ## time the second run of docker_host and of harden over ssh, beside a ping
+	@python tests/benchmark/harden.py
 
 bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 to 20 minutes)
 	@python tests/benchmark/fleet.py
