@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The files of profiles on a host. dockerd reads its default profile when it starts and never again, so that one is a
+# file of its own for each content: a new content is a new path in daemon.json, made effective and taken back with it.
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import stat
+from typing import Any, Mapping, NamedTuple, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
+
+_VERSIONED = re.compile(r".+\.[0-9a-f]{12}\.json")
+_MODE = 0o444
+
+
+class Change(NamedTuple):
+    """A file that is written or, where `after` is None, removed; `before` is None where there is none."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def versioned(name: str, content: str) -> str:
+    """Return the name of the file that holds just this content of a profile."""
+    return f"{name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
+
+
+def writes(directory: str, wanted: Mapping[str, str]) -> list[Change]:
+    """Return what has to be written so that the directory has these files, by name, for everybody to read only."""
+    found = []
+    for name, content in sorted(wanted.items()):
+        path = f"{directory}/{name}"
+        before = _read(path)
+        if before != content or not _is_protected(path):
+            found.append(Change(path, before, content))
+    return found
+
+
+def removals(directory: str, names: Sequence[str], wanted: Mapping[str, str], uses: Mapping[str, str]) -> list[Change]:
+    """Return which files go: the named profiles', and what was a default of the daemon.
+
+    InputError when a named one is in use; `uses` says by whom, by path.
+    """
+    found = []
+    for file in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+        path = f"{directory}/{file}"
+        if file in wanted:
+            continue
+        if file in [f"{name}.json" for name in names]:
+            users = [uses[used] for used in uses if used == path or _is_version(used, path)]
+            if users:
+                raise InputError(f"{path} can't be removed, since {users[0]} uses it. Nothing was changed.")
+        elif not _VERSIONED.fullmatch(file) or path in uses:
+            continue
+        found.append(Change(path, _read(path), None))
+    return found
+
+
+def _is_version(path: str, of: str) -> bool:
+    return bool(_VERSIONED.fullmatch(path)) and f"{path[: -len('.123456789abc.json')]}.json" == of
+
+
+def apply(changes: Sequence[Change]) -> None:
+    """Make the changes; each file is replaced whole."""
+    for change in changes:
+        file = ConfigFile(change.path)
+        if change.after is None:
+            file.delete()
+        else:
+            file.write(change.after)
+            os.chmod(change.path, _MODE)
+
+
+def daemon_uses(config: str) -> dict[str, str]:
+    """Return the profile that daemon.json names, and the one of a configuration that has still to take effect.
+
+    InputError when the file can't be parsed: nobody knows then what it names.
+    """
+    file = ConfigFile(config)
+    found = {}
+    for content in (file.read(), file.unfinished()):
+        path = parse(content or "", config).get("seccomp-profile")
+        if isinstance(path, str):
+            found[os.path.normpath(path)] = config
+    return found
+
+
+def container_uses(engine: EngineReader, directory: str) -> dict[str, str]:
+    """Return which profiles in the directory running containers were started with, told by their content.
+
+    EngineError when an engine is there that does not tell.
+    """
+    try:
+        running = engine.get("/containers/json")
+    except EngineError as error:
+        if error.status in ("absent", "stopped"):
+            return {}
+        raise
+    given: dict[str, str] = {}
+    for container in engine.get_each([f"/containers/{item['Id']}/json" for item in running]):
+        given.update({_normal(option): container["Name"][1:] for option in _profiles(container)})
+    found = {}
+    for file in sorted(os.listdir(directory)) if given and os.path.isdir(directory) else []:
+        path = f"{directory}/{file}"
+        name = given.get(_normal(_read(path) or ""))
+        if name is not None:
+            found[path] = f"the running container {name}"
+    return found
+
+
+def _profiles(container: Any) -> list[str]:
+    options = container["HostConfig"].get("SecurityOpt") or []
+    return [option[len("seccomp=") :] for option in options if option.startswith("seccomp={")]
+
+
+def _normal(content: str) -> str:
+    """Return JSON as it can be compared: the docker command takes the spaces out of a profile."""
+    with contextlib.suppress(ValueError):
+        return json.dumps(json.loads(content), sort_keys=True)
+    return content
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _is_protected(path: str) -> bool:
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), _MODE)
