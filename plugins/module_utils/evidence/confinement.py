@@ -90,6 +90,15 @@ def apparmor_profile(container: Document) -> str:
     return told
 
 
+def apparmor_enforces(label: str | None, profile: str) -> bool:
+    """Tell whether a process with this label is held by the profile; one that only complains holds nothing.
+
+    The kernel releases running processes when their profile is removed, as aa-remove-unknown(8) does with the engine's.
+    """
+    names, _separator, mode = (label or "").rpartition(" ")
+    return mode == "(enforce)" and profile in names.split("//&")
+
+
 def selinux_disabled(container: Document) -> bool:
     """Tell whether label separation is off; the engine notes it for privileged and host-PID containers as well."""
     options = container.strings("HostConfig", "SecurityOpt")

@@ -104,7 +104,11 @@ def _deviations(subject: _Subject) -> list[str]:
         found.append("seccomp")
     options = subject.estate.daemon["security_options"]
     if options is None:
-        raise UnreadableError("the engine does not tell whether it has a user namespace")
+        raise UnreadableError("the engine does not tell whether it has AppArmor and a user namespace")
+    profile = confinement.apparmor_profile(subject.doc)
+    claimed = "apparmor" in options and profile not in ("unconfined", "")
+    if claimed and not confinement.apparmor_enforces(kernel["label"], profile):
+        found.append("apparmor")
     remapped = {"userns", "rootless"} & set(options)
     if remapped and kernel["root_is_host_root"] and subject.doc.string("HostConfig", "UsernsMode") != "host":
         found.append("user_namespace")

@@ -363,6 +363,30 @@ def test_label_of_the_security_module(tmp_path: Path) -> None:
     assert evidence(tmp_path)["kernel_label"] == "docker-default (enforce)"
 
 
+@pytest.mark.parametrize(
+    ("label", "options", "confined"),
+    [
+        ("docker-default (enforce)", [], True),
+        ("web (enforce)", ["apparmor=web"], True),
+        ("docker-default//&web (enforce)", ["apparmor=web"], True),  # stacked when no_new_privileges was set
+        ("unconfined", ["apparmor=unconfined"], True),  # as it is configured, which is for another control to judge
+        ("unconfined", [], False),  # its profile was removed from the kernel
+        ("docker-default (complain)", [], False),
+        ("web (enforce)", [], False),
+        ("web2 (enforce)", ["apparmor=web"], False),
+        ("", [], False),
+    ],
+)
+def test_apparmor_is_what_the_kernel_enforces(tmp_path: Path, label: str, options: list[str], confined: bool) -> None:
+    run(tmp_path, inspected("hardened"), CapBnd="0", NoNewPrivs="1")
+    pid = inspected("hardened")["State"]["Pid"]
+    write(tmp_path, f"/proc/{pid}/attr/current", label + "\n")
+    changes = {"HostConfig.SecurityOpt": options}
+    assert evidence(tmp_path, changes)["kernel_deviations"] == []  # the engine does not use AppArmor
+    found = evidence(tmp_path, changes, security_options=["apparmor", "seccomp"])
+    assert found["kernel_deviations"] == ([] if confined else ["apparmor"])
+
+
 def test_process_of_somebody_else_is_not_believed(tmp_path: Path) -> None:
     process(tmp_path, 2002, "sleep", cgroup="/docker/" + "f" * 64)
     found = evidence(tmp_path)
