@@ -164,7 +164,9 @@ deferred_keys:
   returned: success
   sample: []
 restart_allowed:
-  description: Whether O(restart) allows a restart now.
+  description:
+    - Whether dockerd may be restarted now, since O(restart) allows it and no container would be stopped without
+      O(allow_interruption).
   type: bool
   returned: success
   sample: true
@@ -324,6 +326,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             f"{', '.join(deferred)}: dockerd takes notice when it is next restarted, which restart: {params['restart']}"
             " does not allow now. Run again when it may be restarted."
         )
+    interrupts = state.containers and not plan.document.get("live-restore") and not params["allow_interruption"]
     return {
         "changed": config_changed or unit_changed,
         "action": plan.action,
@@ -332,7 +335,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "unknown_keys": list(plan.unknown),
         "pending_keys": list(plan.pending),
         "deferred_keys": deferred,
-        "restart_allowed": restart_allowed,
+        "restart_allowed": restart_allowed and not interrupts,
         "unit_changed": unit_changed,
         "engine_version": state.version,
         "diff": [

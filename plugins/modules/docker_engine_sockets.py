@@ -10,8 +10,8 @@ short_description: Says who may open the sockets of the engine
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Gives C(/run/docker.sock) an owner, a group and a mode, at once and, by a drop-in of C(docker.socket), whenever it is
-    made anew. The socket stays open meanwhile, and dockerd is not restarted.
+  - Gives C(/run/docker.sock) an owner, a group and a mode, at once and, by a drop-in of C(docker.socket), whenever
+    it is made anew. The socket stays open meanwhile, and dockerd is not restarted.
   - Takes C(/run/containerd/containerd.sock) back to root where others may open it.
 options:
   user:

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_engine_repository
+short_description: Makes Docker's package repository a source of apt's or dnf's
+version_added: 0.1.0
+author: Breakwater maintainers (@breakwater)
+description:
+  - Fetches the repository's signing key, checks its fingerprint, and describes the repository so that its packages have
+    to be signed by this key. Nothing else on the host trusts it.
+options:
+  url:
+    description: Base address of Docker's repositories, or of a mirror of them.
+    type: str
+    default: https://download.docker.com/linux
+  distribution:
+    description: C(ID) of os-release.
+    type: str
+    required: true
+  codename:
+    description: C(VERSION_CODENAME) of os-release. The RHEL family needs none.
+    type: str
+    default: ''
+  architecture:
+    description: dpkg's name of the architecture. Without it the repository is described for dnf.
+    type: str
+    default: ''
+  fingerprint:
+    description:
+      - Fingerprint that the signing key must have. By default it is Docker's own, for apt
+        V(9DC858229FC7DD38854AE2D88D81803C0EBFCD88), for dnf V(060A61C51B558A7F742B77AAC52FEB6B621E9F35).
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the changes. The key is not fetched.
+  diff_mode:
+    support: full
+    description: Shows the description of the repository.
+  idempotent:
+    support: full
+    description: Fetches nothing when the key is there.
+"""
+
+EXAMPLES = r"""
+- name: Have Docker's packages for Debian 13
+  breakwater.docker.docker_engine_repository:
+    distribution: debian
+    codename: trixie
+    architecture: amd64
+"""
+
+RETURN = r"""
+path:
+  description: The file that describes the repository.
+  type: str
+  returned: success
+  sample: /etc/apt/sources.list.d/docker.sources
+"""
+
+from typing import Any
+from urllib.error import URLError
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import check_key, repository
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+
+
+def has_key(file: ConfigFile, fingerprint: str) -> bool:
+    """Tell whether the file is the key with this fingerprint."""
+    try:
+        check_key(file.read() or "", fingerprint, file.path)
+    except InputError:
+        return False
+    return True
+
+
+def fetch(url: str) -> str:
+    """Return the text at the address; BreakwaterError when it does not come."""
+    try:
+        return str(open_url(url, timeout=60).read().decode("ascii", "replace"))
+    except (OSError, URLError) as error:
+        raise BreakwaterError(f"{url} can't be fetched: {error}. Correct the address or the network.") from None
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Compare, and change outside check mode; BreakwaterError when the key is not the right one."""
+    params = module.params
+    wanted = repository(params["url"], params["distribution"], params["codename"], params["architecture"])
+    fingerprint = params["fingerprint"] or wanted.fingerprint
+    key, source = ConfigFile(wanted.key_path), ConfigFile(wanted.path)
+    before = source.read() or ""
+    key_present = has_key(key, fingerprint)
+    if not module.check_mode:
+        if not key_present:
+            text = fetch(wanted.key_url)
+            check_key(text, fingerprint, wanted.key_url)
+            key.write(text)
+        if before != wanted.text:
+            source.write(wanted.text)
+    return {
+        "changed": not key_present or before != wanted.text,
+        "path": source.path,
+        "diff": {"before": before, "after": wanted.text},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "default": "https://download.docker.com/linux"},
+            "distribution": {"type": "str", "required": True},
+            "codename": {"type": "str", "default": ""},
+            "architecture": {"type": "str", "default": ""},
+            "fingerprint": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except (BreakwaterError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
