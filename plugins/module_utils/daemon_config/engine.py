@@ -57,6 +57,7 @@ class EngineHost:
         self._send_signal = send_signal
         self.systemd = self.exists("/run/systemd/system")
         self.unit = self._read_unit()
+        self._silence = ""  # why the engine did not answer when it was asked last
 
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at `path`."""
@@ -100,9 +101,7 @@ class EngineHost:
             self.unit = self._read_unit()
             info = self._info(socket)
         if info is None and self.unit.active_state == "active":
-            raise EngineError(
-                "unreadable", f"dockerd runs but does not answer at {socket}. See to it first; nothing was changed."
-            )
+            raise EngineError("unreadable", f"dockerd runs but can't be asked. {self._silence} Nothing was changed.")
         if info is None:
             return EngineState(version=version)
         swarm = info.get("Swarm") or {}
@@ -128,7 +127,8 @@ class EngineHost:
         try:
             with self._connect(socket) as api:
                 document = api.get(path)
-        except EngineError:
+        except EngineError as error:
+            self._silence = str(error)
             return None
         return document if isinstance(document, dict) else None
 
@@ -167,6 +167,9 @@ class EngineHost:
         self._commands.run(("systemctl", "reset-failed", UNIT))
         with held_ports(self._commands, timeout):
             result = self._commands.run(("systemctl", "restart", UNIT), timeout=timeout)
+        if result.rc is None:
+            # A start that hangs, say at an authorization plugin, takes no notice of being stopped: the next would wait.
+            self._commands.run(("systemctl", "kill", "--kill-who=main", "--signal=KILL", UNIT))
         if result.rc != 0:
             raise BreakwaterError(self.journal_reason(started) or result.stderr.strip().splitlines()[0])
 
@@ -207,7 +210,8 @@ class EngineHost:
             if not wrong:
                 return
             if time.monotonic() >= deadline:
-                raise BreakwaterError(f"after {timeout:g} seconds {wrong[0]}")
+                reason = f": {self._silence}" if info is None else ""
+                raise BreakwaterError(f"after {timeout:g} seconds {wrong[0]}{reason}")
             time.sleep(_POLL_SECONDS)
 
 

@@ -60,7 +60,7 @@ class Api:
 
     def get(self, path: str) -> Any:
         if path not in self.documents:
-            raise EngineError("stopped", "nobody listens")
+            raise EngineError("stopped", "Nobody listens.")
         return self.documents[path]
 
 
@@ -117,7 +117,7 @@ def test_engine_that_is_down(active: str, tmp_path: Path) -> None:
 
 def test_engine_that_runs_but_does_not_answer_is_left_alone(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path)
-    with pytest.raises(EngineError, match=r"runs but does not answer at /run/docker.sock.*nothing was changed"):
+    with pytest.raises(EngineError, match=r"runs but can't be asked\. Nobody listens\. Nothing was changed"):
         host.state("/run/docker.sock", None)
 
 
@@ -156,6 +156,14 @@ def test_restart_without_a_reason_in_the_journal(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, systemctl_restart=CommandResult(1, "", "Job failed.\nSee ..."))
     with pytest.raises(BreakwaterError, match=r"^Job failed.$"):
         host.restart(5)
+
+
+def test_start_that_hangs_is_killed(tmp_path: Path) -> None:
+    hangs = CommandResult(None, "", "systemctl did not end within 5 seconds")
+    host, commands, _signals = make(tmp_path, systemctl_restart=hangs)
+    with pytest.raises(BreakwaterError, match="did not end within 5 seconds"):
+        host.restart(5)
+    assert "systemctl kill --kill-who=main --signal=KILL docker.service" in commands.seen
 
 
 def test_plugin_that_does_not_answer_is_the_reason(tmp_path: Path) -> None:
@@ -205,6 +213,9 @@ def test_waiting_ends_with_what_is_wrong(tmp_path: Path) -> None:
     host.wait_until("/run/docker.sock", {"live-restore": True, "icc": False}, 0.01)
     with pytest.raises(BreakwaterError, match="log-driver is 'json-file', not 'local'"):
         host.wait_until("/run/docker.sock", {"log-driver": "local"}, 0.01)
+    host, _commands, _signals = make(tmp_path / "silent")
+    with pytest.raises(BreakwaterError, match="the engine does not answer: Nobody listens"):
+        host.wait_until("/run/docker.sock", {}, 0.01)
 
 
 def test_mismatches() -> None:
