@@ -70,14 +70,17 @@ def resolve(wanted: Mapping[str, str], uses: Sequence[str], override: bool, file
     overrides: list[Override] = []
     refusals = [*_own_mistakes(wanted, known), *_module_conflicts(sorted(known), wanted, others, files)]
     for row in (row for row in _ROWS if not row.uses or known & set(row.uses)):
+        if others.last(row.key, afterwards=True) == (row.breaks, sysctls.LAST_PATH):
+            refusals.append(
+                f"{sysctls.LAST_PATH} sets {row.key} = {row.breaks}: {row.harm}. Set it to {row.works} there"
+            )
+            continue
         if row.key in wanted:
-            found = _found(row, others, sysctls.LAST_PATH)
-        else:
-            live = (running or not row.live_when_running) and sysctls.read_live(files, row.key) == row.breaks
-            found = _found(row, others) or ("the running kernel" if live else "")
-        if found == sysctls.LAST_PATH:
-            refusals.append(f"{found} sets {row.key} = {row.breaks}: {row.harm}. Set it to {row.works} there")
-        elif found and override:
+            continue
+        last = others.last(row.key)
+        live = (running or not row.live_when_running) and sysctls.read_live(files, row.key) == row.breaks
+        found = last[1] if last and last[0] == row.breaks else "the running kernel" if live else ""
+        if found and override:
             overrides.append(Override(row.key, row.works, f"{found} has {row.breaks}, by which {row.harm}"))
         elif found:
             advice = f"Set it to {row.works} there, or set docker_host_override_conflicts to let the role's file win"
@@ -85,12 +88,6 @@ def resolve(wanted: Mapping[str, str], uses: Sequence[str], override: bool, file
     if refusals:
         raise InputError(f"What is set on this host breaks Docker. {'. '.join(refusals)}. Nothing was changed.")
     return overrides
-
-
-def _found(row: Row, others: sysctls.OtherFiles, path: str | None = None) -> str:
-    """Return the path of the file that sets the breaking value, empty for none."""
-    last = others.last(row.key, path)
-    return last[1] if last and last[0] == row.breaks else ""
 
 
 def _own_mistakes(wanted: Mapping[str, str], uses: set[str]) -> list[str]:
@@ -116,7 +113,7 @@ def _module_conflicts(
             found.append(
                 f"The running kernel loads no modules, and Docker lacks {', '.join(missing)}. Reboot without {key}"
             )
-    last = others.last(key)
+    last = others.last(key, afterwards=True) or others.last(key)
     path = last[1] if last and last[0] == "1" else "docker_host_sysctl" if wanted.get(key) == "1" else ""
     missing = modules.unloaded_needs(uses, files, at_boot=True) if path else []
     if missing:

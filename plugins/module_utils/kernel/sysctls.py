@@ -105,17 +105,20 @@ def _write(path: str, value: str) -> str:
 
 
 class OtherFiles:
-    """What files other than ours set; the last one that names a key wins."""
+    """What files other than ours set: for systemd the last one that names a key wins, and sysctl reads one more."""
 
     def __init__(self, files: FileSystem) -> None:
         """Read them all."""
         self._lines = [line for path in _paths(files) for line in _parse(files, path)]
 
-    def last(self, key: str, path: str | None = None) -> tuple[str, str] | None:
-        """Return value and path of the file that decides about the key, None for none; `path` limits it to one file."""
+    def last(self, key: str, afterwards: bool = False) -> tuple[str, str] | None:
+        """Return value and path of the file that decides about the key at boot, None for none.
+
+        With `afterwards` it is LAST_PATH, which decides when somebody runs `sysctl --system`.
+        """
         found = None
         for pattern, value, origin in self._lines:
-            if path in (None, origin) and fnmatch.fnmatchcase(key, pattern):
+            if (origin == LAST_PATH) == afterwards and fnmatch.fnmatchcase(key, pattern):
                 found = (value, origin)
         return found
 

@@ -47,6 +47,7 @@ def test_ordinary_host_has_no_conflict(files: LocalFileSystem, write: Write) -> 
 
 def test_other_file_is_refused_overridden_or_decided_by_the_user(files: LocalFileSystem, write: Write) -> None:
     write(FILE, f"{FORWARD} = 0\n")
+    write("/etc/sysctl.conf", f"{FORWARD} = 1\n")
     assert f"{FILE} has {FORWARD} = 0: containers reach nothing" in refusal(files)
     [override] = resolve({}, [], True, files)
     assert (override.key, override.value) == (FORWARD, "1")

@@ -86,4 +86,6 @@ def test_last_of_all_files_wins(files: LocalFileSystem, write: Write) -> None:
     assert others.last("net.ipv4.conf.default.forwarding") == ("0", "/etc/sysctl.d/60-b.conf")
     assert others.last("net.ipv4.conf.eth0.5.rp_filter") == ("2", "/etc/sysctl.d/60-b.conf")
     write(sysctls.LAST_PATH, "net.ipv4.conf.all.forwarding=0\n")
-    assert sysctls.OtherFiles(files).last("net.ipv4.conf.all.forwarding") == ("0", "/etc/sysctl.conf")
+    others = sysctls.OtherFiles(files)
+    assert others.last("net.ipv4.conf.all.forwarding") == ("1", "/run/sysctl.d/70-c.conf")
+    assert others.last("net.ipv4.conf.all.forwarding", afterwards=True) == ("0", "/etc/sysctl.conf")
