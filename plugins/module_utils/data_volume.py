@@ -12,7 +12,8 @@ from typing import NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.mounts import read_mounts
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 FSTAB = "/etc/fstab"
@@ -32,13 +33,9 @@ class Volume(NamedTuple):
 
 def examine(path: str, files: FileSystem) -> Volume:
     """Return what the directory `path` lies on."""
-    found = Volume(False, ())
-    for line in text_of(files, "/proc/self/mountinfo").splitlines():
-        columns = line.split()
-        point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), columns[4])
-        if point == os.path.normpath(path):
-            found = Volume(True, tuple(columns[5].split(",")))
-    return found
+    # a later mount on the same directory hides the earlier one
+    there = [mount for mount in read_mounts(files) if mount.point == os.path.normpath(path)]
+    return Volume(True, there[-1].options) if there else Volume(False, ())
 
 
 def check(path: str, device: str, options: Sequence[str], files: FileSystem, commands: CommandRunner) -> None:

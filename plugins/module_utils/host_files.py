@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Files that a host may or may not have, and that roles only look at.
+# Files that a host may or may not have, and the first line of those that the role docker_host writes.
 
 from __future__ import annotations
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+HEADER = "# Written by the role breakwater.docker.docker_host, which overwrites changes.\n"
 
 
 def exists(files: FileSystem, path: str) -> bool:

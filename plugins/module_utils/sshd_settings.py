@@ -12,13 +12,12 @@ from typing import Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status
 
 #: sshd takes the first value that it reads, and Debian's main file begins by including this directory.
 PATH = "/etc/ssh/sshd_config.d/00-breakwater.conf"
-HEADER = "# Written by the role breakwater.docker.docker_host, which overwrites changes.\n"
 _KEY = re.compile(r"^[^#\n]*\b(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ [A-Za-z0-9+/=]{30,}", re.MULTILINE)
 
 

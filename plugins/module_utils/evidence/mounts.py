@@ -14,10 +14,11 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 class Mount(NamedTuple):
-    """A mounted file system: where, and its device as major:minor."""
+    """A mounted file system: where, its device as major:minor, and how it is mounted there."""
 
     point: str
     device: str
+    options: tuple[str, ...] = ()
 
 
 def read_mounts(files: FileSystem) -> list[Mount]:
@@ -27,7 +28,7 @@ def read_mounts(files: FileSystem) -> list[Mount]:
         columns = line.split()
         if len(columns) > 5:
             point = _ESCAPE.sub(lambda found: chr(int(found.group(1), 8)), columns[4])
-            mounts.append(Mount(point, columns[2]))
+            mounts.append(Mount(point, columns[2], tuple(columns[5].split(","))))
     return mounts
 
 

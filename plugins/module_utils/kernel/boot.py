@@ -9,8 +9,8 @@ import re
 from typing import NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists, text_of
-from ansible_collections.breakwater.docker.plugins.module_utils.kernel.sysctls import HEADER, Skipped
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, exists, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.kernel.sysctls import Skipped
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 

@@ -10,8 +10,8 @@ import re
 from typing import Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
-from ansible_collections.breakwater.docker.plugins.module_utils.kernel.sysctls import HEADER, Skipped
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.kernel.sysctls import Skipped
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 PATH = "/etc/modprobe.d/zz-breakwater.conf"

@@ -10,7 +10,7 @@ import re
 from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, names_in, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
@@ -18,7 +18,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 PATH = "/etc/sysctl.d/zz-breakwater.conf"
 #: What `sysctl --system` and `sysctl -p` read last; systemd does not read it.
 LAST_PATH = "/etc/sysctl.conf"
-HEADER = "# Written by the role breakwater.docker.docker_host, which overwrites changes.\n"
 _DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 _KEY = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_*:@-]+)+")
 #: Each network namespace has its own of these; all others are the machine's.
