@@ -12,8 +12,12 @@ from ansible.plugins.action import ActionBase
 
 #: Seconds between two attempts to connect.
 _PAUSE = 1.0
-#: Seconds that a host may take, after the rules' time is over, to put the former ones back.
+#: Seconds that a host may take, after the rules' time is over, to put the former ones back and answer.
 _GRACE = 30.0
+_SILENT = (
+    "The controller can't connect any more. The host should have taken the new rules back by now, but does not answer:"
+    " look at it by its console."
+)
 
 
 class ActionModule(ActionBase):
@@ -30,23 +34,19 @@ class ActionModule(ActionBase):
         token = result.get("pending")
         if not token:
             return result
-        seconds = int(self._task.args.get("rollback_seconds", 60))
-        confirmed = self._confirm(token, variables, seconds)
-        if confirmed is None:
-            answers = self._confirm(token, variables, _GRACE) is not None
-            return {**result, "failed": True, "changed": not answers, "msg": _complaint(seconds, answers)}
+        confirmed = self._confirm(token, variables, int(self._task.args.get("rollback_seconds", 60)) + _GRACE)
         if confirmed.get("failed"):
             return {**result, "failed": True, "changed": False, "msg": confirmed["msg"]}
         return {**result, "pending": ""}
 
-    def _confirm(self, token: str, variables: dict[str, Any], seconds: float) -> dict[str, Any] | None:
-        """Confirm by a new connection; None when there is none within so many seconds."""
+    def _confirm(self, token: str, variables: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Return what the host says at the first new connection that is made within so many seconds."""
         deadline = time.monotonic() + seconds
         confirmed = self._try_to_confirm(token, variables)
         while confirmed is None and time.monotonic() < deadline:
             time.sleep(_PAUSE)
             confirmed = self._try_to_confirm(token, variables)
-        return confirmed
+        return confirmed or {"failed": True, "msg": _SILENT}
 
     def _try_to_confirm(self, token: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         # An established connection proves nothing: the rules let it through.
@@ -55,15 +55,3 @@ class ActionModule(ActionBase):
             return self._execute_module(module_args={"confirm": token}, task_vars=variables)
         except AnsibleConnectionFailure:
             return None
-
-
-def _complaint(seconds: int, answers: bool) -> str:
-    outcome = (
-        "The host has taken them back, answers again and is as it was before."
-        if answers
-        else "The host should have taken them back by now, but does not answer: look at it by its console."
-    )
-    return (
-        f"The new rules shut out the controller: it could not connect again within {seconds} seconds. {outcome}"
-        " List in input, or in trusted_clients, where connections from the controller come from."
-    )

@@ -177,8 +177,8 @@ class FirewallHost:
             os.rename(self._root + candidate, self._root + claimed)
         except FileNotFoundError:
             raise BreakwaterError(
-                "The new rules were not confirmed in time, or another run replaced them. The rules that were confirmed"
-                " before are in effect again. Look at what keeps the controller from connecting, and run again."
+                "The controller could not connect again in time under the new rules, so the host has taken them back and"
+                " is as it was before. List in input, or in trusted_clients, where its connections come from."
             ) from None
         texts = self._texts(claimed)
         for name in _SHOWN_BY:

@@ -18,7 +18,8 @@ SCRIPT_TEXT = f"""\
 #   firewall.sh revert CANDIDATE SECONDS    after so many seconds loads the confirmed rules, unless CANDIDATE is gone
 set -eu
 runtime={RUNTIME}
-work=$(mktemp -d)
+mkdir -p "$runtime/loaded"
+work=$(mktemp -d -p "$runtime") # not in /tmp, which is emptied at boot
 trap 'rm -rf "$work"' EXIT
 
 # Prints the commands by which PARENT jumps to CHAIN: before all others, but among FORWARD's wherever Docker leaves it.
@@ -65,7 +66,6 @@ load() {{ # load DIRECTORY
     [ ! -e "$1/rules.nft" ] || nft -c -f "$1/rules.nft"
     prepare iptables "$1/rules.v4"
     prepare ip6tables "$1/rules.v6"
-    mkdir -p "$runtime/loaded"
     commit iptables "$runtime/loaded/rules.v4"
     commit ip6tables "$runtime/loaded/rules.v6"
     if [ -e "$1/rules.nft" ]; then

@@ -28,7 +28,7 @@ class Engine:
     backend: str = IPTABLES
     bridges: tuple[str, ...] = ()
     published_ports: tuple[tuple[str, int], ...] = ()
-    """Protocols and ports that running containers publish for IPv6."""
+    """Protocols and ports that running containers publish."""
 
 
 def read_engine(api: EngineReader) -> Engine:
@@ -46,7 +46,7 @@ def read_engine(api: EngineReader) -> Engine:
         (port["Type"], port["PublicPort"])
         for container in containers
         for port in container.get("Ports") or ()
-        if port.get("PublicPort") and ":" in port.get("IP", "")
+        if port.get("PublicPort")
     }
     return Engine(
         NFTABLES if driver.startswith(NFTABLES) else IPTABLES,

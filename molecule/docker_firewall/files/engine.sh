@@ -1,0 +1,26 @@
+#!/bin/sh
+# Gives a host containers that publish ports, on two bridges: engine.sh NUMBER, which parts the hosts' IPv6 addresses.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+if [ "$1" = 12 ]; then
+    update-alternatives --set iptables /usr/sbin/iptables-legacy
+    update-alternatives --set ip6tables /usr/sbin/ip6tables-legacy
+    apt-get install -qq -y --no-install-recommends docker.io
+fi
+[ "$1" != 13 ] || apt-get install -qq -y --no-install-recommends openssh-server sudo
+docker load -qi /usr/share/breakwater/busybox.tar
+mkdir -p /etc/docker
+echo '{"live-restore": true}' >/etc/docker/daemon.json
+systemctl reload docker
+docker network create --ipv6 --subnet "172.30.$1.0/24" --subnet "fd00:bed:$1::/64" -o com.docker.network.bridge.name=backbone back
+serve() { # serve NAME OPTION...
+    name=$1
+    shift
+    docker run -d --name "$name" --restart always "$@" busybox:local sh -c 'echo ok >/index.html; httpd -f -p 80 -h /'
+}
+serve web -p 8080:80
+serve open -p 8081:80
+serve back -p 9090:80 --network back
+docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' web open back >/root/processes
+touch /root/untouched
