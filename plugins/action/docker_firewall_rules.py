@@ -49,9 +49,9 @@ class ActionModule(ActionBase):
         return confirmed or {"failed": True, "msg": _SILENT}
 
     def _try_to_confirm(self, token: str, variables: dict[str, Any]) -> dict[str, Any] | None:
-        # An established connection proves nothing: the rules let it through.
-        self._connection.reset()
         try:
+            # An established connection proves nothing: the rules let it through.
+            self._connection.reset()
             return self._execute_module(module_args={"confirm": token}, task_vars=variables)
         except AnsibleConnectionFailure:
             return None

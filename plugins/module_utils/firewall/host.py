@@ -127,7 +127,7 @@ class FirewallHost:
         """Tell whether the rules will be loaded at the next boot."""
         if self._read(SCRIPT) != SCRIPT_TEXT:
             return False
-        return not self.systemd or (self._read(UNIT_FILE) == UNIT_TEXT and all(self.services[UNIT]))
+        return not self.systemd or (self._read(UNIT_FILE) == UNIT_TEXT and all(self.services.get(UNIT, (False,))))
 
     def try_out(self, texts: Mapping[str, str], seconds: int) -> str:
         """Load rules by the names of their files, and return the candidate's token for `confirm`.
@@ -177,8 +177,8 @@ class FirewallHost:
             os.rename(self._root + candidate, self._root + claimed)
         except FileNotFoundError:
             raise BreakwaterError(
-                "The controller could not connect again in time under the new rules, so the host has taken them back and"
-                " is as it was before. List in input, or in trusted_clients, where its connections come from."
+                "The controller could not connect again in time under the new rules, so the host has taken them back"
+                " and is as it was before. List in input, or in trusted_clients, where its connections come from."
             ) from None
         texts = self._texts(claimed)
         for name in _SHOWN_BY:

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroundings import (
+    Engine,
+    read_engine,
+    ssh_peer,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+
+NETWORKS = [
+    {"Id": "a" * 64, "Options": {"com.docker.network.bridge.name": "docker0"}},
+    {"Id": "0123456789abcdef", "Options": None},
+]
+PORTS = [
+    {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+    {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+    {"PrivatePort": 53, "Type": "udp"},
+]
+
+
+class Api:
+    def __init__(self, info: dict[str, Any], status: str = "") -> None:
+        self.info, self.status = info, status
+
+    def get(self, path: str) -> Any:
+        if self.status:
+            raise EngineError(self.status, "no answer")
+        return {"/info": self.info, "/containers/json": [{"Ports": PORTS}, {"Ports": None}]}.get(path, NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("info", "backend"),
+    [
+        ({}, "iptables"),
+        ({"FirewallBackend": {"Driver": "iptables"}}, "iptables"),
+        ({"FirewallBackend": {"Driver": "iptables+firewalld"}}, "iptables"),
+        ({"FirewallBackend": {"Driver": "nftables"}}, "nftables"),
+    ],
+)
+def test_engine(info: dict[str, Any], backend: str) -> None:
+    assert read_engine(Api(info)) == Engine(backend, ("br-0123456789ab", "docker0"), (("tcp", 8080),))
+
+
+def test_host_without_a_running_engine() -> None:
+    assert read_engine(Api({}, "absent")) == read_engine(Api({}, "stopped")) == Engine()
+    with pytest.raises(EngineError):
+        read_engine(Api({}, "unreadable"))
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Processes 30 (a module, by sudo), 20 (sudo), 10 (the user's shell), 1."""
+    for pid, parent, environment in ((30, 20, "SUDO_USER=x"), (20, 10, "A=1"), (10, 1, ""), (1, 0, "")):
+        directory = tmp_path / "proc" / str(pid)
+        directory.mkdir(parents=True)
+        (directory / "stat").write_text(f"{pid} (a ) name) S {parent} 1 1")
+        (directory / "environ").write_text(environment)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("value", "address", "port"),
+    [
+        ("192.0.2.1 40000 192.0.2.2 2022", "192.0.2.1", 2022),
+        ("fe80::1%eth0 40000 fe80::2%eth0 22", "fe80::1", 22),
+    ],
+)
+def test_peer_is_found_through_sudo(proc: Path, value: str, address: str, port: int) -> None:
+    (proc / "proc/10/environ").write_text(f"HOME=/root\0SSH_CONNECTION={value}\0X=1")
+    peer = ssh_peer(LocalFileSystem(str(proc)), 30)
+    assert peer is not None
+    assert (str(peer.address), peer.port) == (address, port)
+
+
+def test_no_ssh_no_peer(proc: Path) -> None:
+    assert ssh_peer(LocalFileSystem(str(proc)), 30) is None
+    assert ssh_peer(LocalFileSystem(str(proc)), 31) is None
