@@ -7,10 +7,10 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from conftest import options, policy
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer, parse
+from ansible_collections.breakwater.docker.tests.unit.plugins.module_utils.firewall.policies import options, policy
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from conftest import policy
 
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import ruleset
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer, Policy
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.ruleset import Rule, Surroundings
+from ansible_collections.breakwater.docker.tests.unit.plugins.module_utils.firewall.policies import policy
 
 KNOWN = Surroundings(bridges=("br-aaa", "br-bbb", "custom", "docker0"))
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import re
 
-from conftest import policy
-
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import iptables, nftables, ruleset
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Policy
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.ruleset import Surroundings
+from ansible_collections.breakwater.docker.tests.unit.plugins.module_utils.firewall.policies import policy
 
 AROUND = Surroundings(bridges=("docker0",))
 SAVED = """\
