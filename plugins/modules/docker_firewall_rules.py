@@ -101,7 +101,9 @@ options:
     elements: str
     default: []
   isolate_bridges:
-    description: Keeps containers from reaching those on other bridges, also by ports that these publish.
+    description:
+      - Keeps containers from reaching those on other bridges.
+      - A published port that is open to everybody is open to them too, as long as dockerd uses docker-proxy.
     type: bool
     default: true
   bridges:
@@ -215,9 +217,9 @@ def look_around(module: AnsibleModule, wanted: policy.Policy) -> tuple[str, rule
     if wanted.default_deny and not wanted.input and surroundings.uses_proxy(files, DEFAULT_SOCKET):
         proxied = engine.published_ports
         module.warn(
-            "default_deny closes what is published now, but what is published later is open to IPv6 until the next run,"
-            " since docker-proxy answers on the host itself: set userland-proxy to false (the role docker_engine does)"
-            " or list the host's own services in input."
+            "default_deny closes what is published now. What is published later is open to IPv6 and to containers until"
+            " the next run, since docker-proxy answers on the host itself: set userland-proxy to false (the role"
+            " docker_engine does) or list the host's own services in input."
         )
     peer = surroundings.ssh_peer(files)
     if peer and not wanted.shuts_out(peer):
