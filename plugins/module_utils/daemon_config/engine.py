@@ -165,6 +165,7 @@ class EngineHost:
         started = int(time.time())
         # Starts that failed before, by this run or another, must not count against this one.
         self._commands.run(("systemctl", "reset-failed", UNIT))
+        self.daemon_reload()  # a run that was killed may have left a drop-in that systemd has not read
         with held_ports(self._commands, timeout):
             result = self._commands.run(("systemctl", "restart", UNIT), timeout=timeout)
         if result.rc is None:

@@ -150,6 +150,7 @@ def test_restart_tells_the_journals_reason(tmp_path: Path) -> None:
     with pytest.raises(BreakwaterError, match=r"^failed to start daemon: opening seccomp profile failed$"):
         host.restart(5)
     assert "systemctl reset-failed docker.service" in commands.seen
+    assert commands.seen.index("systemctl daemon-reload") < commands.seen.index("systemctl restart docker.service")
 
 
 def test_restart_without_a_reason_in_the_journal(tmp_path: Path) -> None:
