@@ -12,8 +12,9 @@ from typing import Mapping, Protocol, Sequence
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
 
-#: Seconds for a download over a slow line.
+#: Seconds for a download over a slow line, and for a question on a busy host.
 _TIMEOUT = 1800
+_ANSWER_TIMEOUT = 120
 
 
 class Manager(Protocol):
@@ -129,13 +130,14 @@ class Apt:
 
     def installed(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the versions of those that are installed."""
-        shown = self._commands.run(("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\\n", *names))
-        rows = [line.split() for line in shown.stdout.splitlines() if line.endswith(" installed")]
+        form = "${Package} ${Version} ${db:Status-Status}\\n"
+        shown = _answer(self._commands, "dpkg-query", "-W", "-f", form, *names)
+        rows = [line.split() for line in shown.splitlines() if line.endswith(" installed")]
         return {name: version for name, version, _status in rows}
 
     def available(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the versions that can be installed, apt's candidate first."""
-        shown = self._commands.run((*self._POLICY, *names)).stdout
+        shown = _answer(self._commands, *self._POLICY, *names)
         found = {}
         for name, text in re.findall(r"^(\S+):\n((?: .*\n?)*)", shown, re.MULTILINE):
             candidate = re.findall(r"^  Candidate: (\d\S*)", text, re.MULTILINE)
@@ -145,7 +147,7 @@ class Apt:
 
     def held(self) -> frozenset[str]:
         """Return the packages that are held."""
-        return frozenset(self._commands.run(("apt-mark", "showhold")).stdout.split())
+        return frozenset(_answer(self._commands, "apt-mark", "showhold").split())
 
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
         """Install packages in these versions (None for apt's choice); whether held packages may change."""
@@ -155,7 +157,8 @@ class Apt:
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
-        _checked(self._commands.run(("apt-mark", "hold" if held else "unhold", *names)))
+        verb = "hold" if held else "unhold"
+        _checked(self._commands.run(("apt-mark", verb, *names), timeout=_ANSWER_TIMEOUT))
 
 
 class Dnf:
@@ -172,7 +175,7 @@ class Dnf:
 
     def installed(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the versions of those that are installed."""
-        shown = self._commands.run(("rpm", "-q", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\\n", *names)).stdout
+        shown = _answer(self._commands, "rpm", "-q", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\\n", *names)
         rows = [line.split() for line in shown.splitlines()]
         return {row[0]: row[1] for row in rows if len(row) == 2}
 
@@ -181,14 +184,14 @@ class Dnf:
         found: dict[str, list[str]] = {}
         for option in ("--latest-limit=1", "--showduplicates"):
             asked = (*self._DNF, "-C", "repoquery", option, "--qf", "%{name} %{version}-%{release}\\n", *names)
-            for row in map(str.split, self._commands.run(asked, timeout=60).stdout.splitlines()):
+            for row in map(str.split, _answer(self._commands, *asked).splitlines()):
                 if len(row) == 2 and row[1] not in found.setdefault(row[0], []):
                     found[row[0]].append(row[1])
         return found
 
     def held(self) -> frozenset[str]:
         """Return the packages that are held."""
-        shown = self._commands.run((*self._DNF, "versionlock", "list"), timeout=60).stdout
+        shown = _answer(self._commands, *self._DNF, "versionlock", "list")
         return frozenset(match[1] for match in re.finditer(r"^(?:Package name: )?([\w.+-]+?)(?:-\d\S*)?$", shown, re.M))
 
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
@@ -199,7 +202,8 @@ class Dnf:
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
-        _checked(self._commands.run((*self._DNF, "versionlock", "add" if held else "delete", *names), timeout=60))
+        verb = "add" if held else "delete"
+        _checked(self._commands.run((*self._DNF, "versionlock", verb, *names), timeout=_ANSWER_TIMEOUT))
 
 
 def manager_of(commands: CommandRunner) -> Manager:
@@ -208,6 +212,14 @@ def manager_of(commands: CommandRunner) -> Manager:
         if commands.run((program, "--version")).rc is not None:
             return manager(commands)
     raise InputError("This host has neither dpkg nor rpm: install the engine by its own means, then run again.")
+
+
+def _answer(commands: CommandRunner, *argv: str) -> str:
+    """Return what a command tells, also of packages that are not there; BreakwaterError when it does not answer."""
+    result = commands.run(argv, timeout=_ANSWER_TIMEOUT)
+    if result.rc is None:
+        raise BreakwaterError(f"The packages can't be looked up: {result.stderr}. See to it, then run again.")
+    return result.stdout
 
 
 def _checked(result: CommandResult) -> None:

@@ -211,3 +211,9 @@ def test_failure_tells_the_reason() -> None:
     apt = Apt(Commands({"update": CommandResult(100, "", "W: x\nE: no release file\n")}))
     with pytest.raises(BreakwaterError, match=r"The package manager failed: E: no release file Correct"):
         apt.refresh()
+
+
+def test_package_manager_that_does_not_answer_is_not_taken_for_one_without_packages() -> None:
+    apt = Apt(Commands({"policy": CommandResult(None, "", "apt-cache took too long")}))
+    with pytest.raises(BreakwaterError, match=r"can't be looked up: apt-cache took too long"):
+        apt.available(NAMES)
