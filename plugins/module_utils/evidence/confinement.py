@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import seccomp
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status
 
@@ -80,6 +81,16 @@ def seccomp_profile(container: Document, daemon_default: str | None) -> str:
             raise UnreadableError("the daemon's default seccomp profile is unknown")
         told = daemon_default
     return told if told in ("builtin", "unconfined") else "custom"
+
+
+def dangerous_calls(container: Document, daemon_default: list[str] | None) -> list[str]:
+    """Return the dangerous system calls that the container's seccomp profile allows."""
+    told = security_option(container, "seccomp")
+    if told is None and container.boolean("HostConfig", "Privileged"):
+        told = "unconfined"
+    if told is None and daemon_default is None:
+        raise UnreadableError("what the daemon's default seccomp profile allows is unknown")
+    return list(daemon_default or ()) if told is None else seccomp.dangerous_calls(told)
 
 
 def apparmor_profile(container: Document) -> str:

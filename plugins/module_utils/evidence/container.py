@@ -251,6 +251,7 @@ _FIELDS = {
     "dangerous_capabilities": _dangerous_capabilities,
     "no_new_privileges": _no_new_privileges,
     "seccomp_profile": _seccomp_profile,
+    "seccomp_dangerous_calls": lambda s: confinement.dangerous_calls(s.doc, s.estate.daemon["seccomp_dangerous_calls"]),
     "apparmor_profile": lambda s: confinement.apparmor_profile(s.doc),
     "selinux_disabled": lambda s: confinement.selinux_disabled(s.doc),
     "system_paths_unmasked": _unmasked,

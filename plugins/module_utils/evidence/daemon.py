@@ -11,6 +11,7 @@ from typing import Any, Mapping, NamedTuple
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import seccomp
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import (
     allows_icc,
@@ -71,6 +72,11 @@ def _seccomp_profile(sources: _Sources) -> str:
     return "unconfined"
 
 
+def _seccomp_dangerous_calls(sources: _Sources) -> list[str]:
+    profile = _seccomp_profile(sources)
+    return seccomp.dangerous_calls(sources.files.read_text(profile) if profile.startswith("/") else profile)
+
+
 def _icc(sources: _Sources) -> bool | None:
     networks = (Document(raw, "a network") for raw in sources.documents.networks)
     return next((allows_icc(network) for network in networks if is_default_bridge(network)), None)
@@ -92,6 +98,7 @@ def _runtimes(sources: _Sources) -> list[str]:
 _API_FIELDS = {
     "security_options": lambda s: security_options(s.api),
     "seccomp_profile": _seccomp_profile,
+    "seccomp_dangerous_calls": _seccomp_dangerous_calls,
     "no_new_privileges": _no_new_privileges,
     "icc": _icc,
     "bridge_filtered": lambda s: bridge_filtered(s.documents, s.files),

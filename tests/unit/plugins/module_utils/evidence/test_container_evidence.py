@@ -19,6 +19,7 @@ from ansible_collections.breakwater.docker.tests.unit.fakes.proc import process,
 DAEMON = {
     "no_new_privileges": True,
     "seccomp_profile": "builtin",
+    "seccomp_dangerous_calls": [],
     "security_options": ["seccomp"],
     "data_root": "/var/lib/docker",
     "default_ulimits": [],
@@ -200,10 +201,26 @@ def test_seccomp_profile(tmp_path: Path, options: list[str], privileged: bool, d
     assert evidence(tmp_path, changes, seccomp_profile=default)["seccomp_profile"] == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "privileged", "expected"),
+    [
+        ([], False, ["bpf"]),  # the daemon's
+        ([], True, "unconfined"),
+        (["seccomp=builtin"], False, []),
+        (["seccomp=unconfined"], False, "unconfined"),
+        (['seccomp={"defaultAction":"SCMP_ACT_ERRNO"}'], True, []),
+    ],
+)
+def test_seccomp_dangerous_calls(tmp_path: Path, options: list[str], privileged: bool, expected: Any) -> None:
+    changes = {"HostConfig.SecurityOpt": options, "HostConfig.Privileged": privileged}
+    found = evidence(tmp_path, changes, seccomp_dangerous_calls=["bpf"])["seccomp_dangerous_calls"]
+    assert {"clone", "keyctl"} <= set(found) if expected == "unconfined" else found == expected
+
+
 def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
     stopped = {"HostConfig.SecurityOpt": None, "State.Running": False}
-    found = evidence(tmp_path, stopped, no_new_privileges=None, seccomp_profile=None)
-    assert {"no_new_privileges", "seccomp_profile"} <= found["unreadable"].keys()
+    found = evidence(tmp_path, stopped, no_new_privileges=None, seccomp_profile=None, seccomp_dangerous_calls=None)
+    assert {"no_new_privileges", "seccomp_profile", "seccomp_dangerous_calls"} <= found["unreadable"].keys()
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_stock_daemon(host: Host) -> None:
     expected = {
         "security_options": ["apparmor", "cgroupns", "seccomp"],
         "seccomp_profile": "builtin",
+        "seccomp_dangerous_calls": [],
         "no_new_privileges": False,
         "icc": True,
         "bridge_filtered": True,
@@ -128,6 +129,15 @@ def test_no_new_privileges_by_who_knows_it(
 def test_seccomp_profile(host: Host, options: list[str], expected: str) -> None:
     host.info["SecurityOptions"] = options
     assert host.evidence()["seccomp_profile"] == expected
+
+
+def test_daemons_own_profile_is_read(host: Host) -> None:
+    host.info["SecurityOptions"] = ["name=seccomp,profile=/etc/docker/mine.json"]
+    assert "/etc/docker/mine.json" in host.evidence()["unreadable"]["seccomp_dangerous_calls"]
+    (host.root / "etc/docker").mkdir(parents=True, exist_ok=True)
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW"}]}
+    (host.root / "etc/docker/mine.json").write_text(json.dumps(profile))
+    assert host.evidence()["seccomp_dangerous_calls"] == ["bpf"]
 
 
 def test_insecure_registries_without_loopback(host: Host) -> None:
