@@ -212,7 +212,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, presets, probe, store
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import ACTIONS, document, text
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve import OPERATORS, Resolver
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve import (
+    OPERATORS,
+    Resolver,
+    UnpredictableError,
+)
 
 
 def build(resolver: Resolver, entries: list[dict[str, Any]]) -> tuple[dict[str, str], list[str], list[dict[str, Any]]]:
@@ -223,8 +227,9 @@ def build(resolver: Resolver, entries: list[dict[str, Any]]) -> tuple[dict[str, 
     for entry in entries:
         if entry["name"] in [*contents, *unpredictable]:
             raise InputError(f"Two profiles are called {entry['name']}: rename one. Nothing was changed.")
-        made = resolver.resolve(entry)
-        if made is None:
+        try:
+            made = resolver.resolve(entry)
+        except UnpredictableError:
             unpredictable.append(entry["name"])
             continue
         contents[entry["name"]] = text(document(made, entry["action"]))
@@ -270,6 +275,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if changes and not module.check_mode:
             require_startable(resolver, contents, changes)
             store.apply(changes)
+    if unpredictable:
+        module.warn(
+            f"{', '.join(unpredictable)}: what the engine's own profile is can't be told before it was read once."
+        )
     by_name = {entry["name"]: entry for entry in params["profiles"]}
     for item in told:
         item["path"] = f"{directory}/{item['name']}.json"

@@ -18,7 +18,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.conditio
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import Delta, Profile, changed
 
 #: The runtime installs the filter and then still becomes the container's user, drops capabilities, closes files and
-#: executes the program; and no program can take a signal or end without the last line.
+#: executes the program. No program can take a signal or end without the last but one line, and those of the last one
+#: are calls only where the clock of the machine can't be read without them, so a recording elsewhere misses them.
 _RUNTIME = """
     capget capset prctl setgid setgroups setuid setresgid setresuid getuid getgid geteuid getegid getpid getppid gettid
     chdir fchdir getcwd fchown fstat fstatfs newfstatat stat statx openat openat2 open close close_range fcntl
@@ -27,17 +28,18 @@ _RUNTIME = """
     rseq set_tid_address set_robust_list arch_prctl sigaltstack rt_sigaction rt_sigprocmask prlimit64 clone_threads
     execve
     rt_sigreturn restart_syscall exit exit_group kill tkill tgkill
+    clock_gettime clock_getres gettimeofday time getcpu
 """
 #: A program that computes, reads and writes files that are there, and has threads and children.
 _MINIMAL = """
     vfork fork wait4 waitid getpgid getpgrp setpgid getsid setsid getresuid getresgid getgroups
     lseek pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 lstat statfs umask dup dup2 dup3 pipe
     ioctl flock fadvise64 readahead poll ppoll select pselect6 eventfd epoll_create epoll_pwait2 mremap msync mincore
-    mlock mlock2 munlock membarrier get_robust_list pause clock_gettime clock_getres clock_nanosleep gettimeofday time
-    times alarm getitimer setitimer timer_create timer_delete timer_getoverrun timer_gettime timer_settime
+    mlock mlock2 munlock membarrier get_robust_list pause clock_nanosleep times alarm getitimer
+    setitimer timer_create timer_delete timer_getoverrun timer_gettime timer_settime
     timerfd_create timerfd_gettime timerfd_settime signalfd4 signalfd rt_sigpending rt_sigsuspend rt_sigtimedwait
     uname sysinfo getrlimit setrlimit getrusage getpriority sched_getparam sched_getscheduler sched_get_priority_max
-    sched_get_priority_min sched_setaffinity getcpu futex_waitv copy_file_range sendfile splice tee
+    sched_get_priority_min sched_setaffinity futex_waitv copy_file_range sendfile splice tee
     getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
 """
 #: A worker keeps files of its own, locks memory and sends messages to its own kind, and calls other services.

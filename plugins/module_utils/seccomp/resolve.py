@@ -32,6 +32,10 @@ _OPERATORS = {name: f"SCMP_CMP_{name.upper()}" for name in ("eq", "ne", "lt", "l
 OPERATORS = (*_OPERATORS, "has", "lacks")
 
 
+class UnpredictableError(InputError):
+    """What depends on the engine's own profile can't be told before that was read."""
+
+
 class Resolver:
     """Resolves profiles for one host; a context manager, which removes the probe that it may have needed."""
 
@@ -58,8 +62,8 @@ class Resolver:
             self._cleanup.enter_context(probe.image(self.docker, self._target.machine))
             self._has_image = True
 
-    def resolve(self, entry: Mapping[str, Any]) -> Profile | None:
-        """Return the profile that is asked for, None when that can't be predicted; InputError for what can't be."""
+    def resolve(self, entry: Mapping[str, Any]) -> Profile:
+        """Return the profile that is asked for; InputError for what can't be, UnpredictableError in check mode."""
         where = f"Profile {entry['name']}"
         if not _NAME.fullmatch(entry["name"]):
             raise InputError(
@@ -67,17 +71,15 @@ class Resolver:
             )
         capabilities = presets.capabilities(entry["capabilities"], where)
         wanted = delta(entry, where)
-        base = self.base(entry["base"], capabilities)
-        return None if base is None else changed(base, wanted)
+        return changed(self.base(entry["base"], capabilities), wanted)
 
-    def base(self, name: str, capabilities: tuple[str, ...]) -> Profile | None:
-        """Return what the base is for containers with these capabilities; None and InputError as above."""
+    def base(self, name: str, capabilities: tuple[str, ...]) -> Profile:
+        """Return what the base is for containers with these capabilities; errors as above."""
         target = replace(self._target, capabilities=capabilities)
         if name in presets.NAMES:
             return presets.preset(name, target.architecture)
         if name == ENGINE:
-            raw = self._engine_default(capabilities)
-            return None if raw is None else documents.read(raw, "The engine's own profile", target)
+            return documents.read(self._engine_default(capabilities), "The engine's own profile", target)
         if not name.startswith("/"):
             raise InputError(
                 f"There is no base {name!r}: write {ENGINE}, one of the presets {', '.join(presets.NAMES)}, or the path"
@@ -109,7 +111,11 @@ class Resolver:
             self.need_image()
             known[key] = probe.engine_default(self.docker, self._files, capabilities)
             ConfigFile(CACHE).write(json.dumps({"state": state, "profiles": known}))
-        return known.get(key)
+        if key not in known:
+            raise UnpredictableError(
+                "The engine's own seccomp profile was not read here yet: run without check mode once."
+            )
+        return known[key]
 
 
 def delta(entry: Mapping[str, Any], where: str) -> Delta:
