@@ -16,6 +16,7 @@ import testinfra
 
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
+CONVERGE = ("ansible-playbook", str(SCENARIO / "converge.yml"), "-i", os.environ["MOLECULE_INVENTORY_FILE"])
 A, B = (testinfra.get_host(f"docker://breakwater-fw-{name}") for name in "ab")
 #: Seconds after which a connection that is not made is taken for filtered.
 PATIENCE = 2
@@ -150,6 +151,20 @@ def test_dropped_packets_are_logged_at_a_limited_rate() -> None:
     assert "limit: avg 10/min" in saved
 
 
+def test_nftables_service_is_told_of_and_survived() -> None:
+    """Its `flush ruleset` takes everything, Docker's rules included."""
+    engine = ENGINES[2]
+    check = [*CONVERGE, "-l", engine.name, "--check"]
+    engine.run("systemctl start nftables")
+    for verb in ("restart", "reload"):
+        engine.run("systemctl restart breakwater-firewall")
+        engine.run(f"systemctl {verb} nftables")
+        wait_for(engine.host, "nft list table inet breakwater")
+    told = subprocess.run(check, check=True, capture_output=True, timeout=120, text=True).stderr
+    assert "nftables.service is in use, and /etc/nftables.conf has `flush ruleset`" in " ".join(told.split())
+    engine.run("systemctl stop nftables && systemctl restart breakwater-firewall docker")
+
+
 def test_packets_after_a_restart_of_dockerd(engine: Engine) -> None:
     engine.run("systemctl restart docker")
     assert_filtered(engine)
@@ -223,10 +238,26 @@ def play(ssh: Path, **variables: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+LINGERING = f"""
+import os, socket, time
+connection = socket.create_connection(("198.18.20.{ENGINES[0].number}", 2222))
+open("/run/connected", "w").close()
+while not os.path.exists("/run/ask"):
+    time.sleep(0.1)
+connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+open("/run/answer", "wb").write(connection.recv(100))
+"""
+
+
 def test_connection_in_use_is_admitted(ssh: Path) -> None:
-    """Also when neither its address nor its port is listed, and sudo hides it."""
+    """Also when neither its address nor its port is listed, and sudo hides it; a client's goes on too."""
+    B.check_output(f"systemd-run -q --unit=lingering python3 -c '{LINGERING}'")
+    wait_for(B, "test -e /run/connected")
     done = play(ssh, docker_firewall_input=[{"port": "2222", "sources": ["198.18.10.100"]}])
     assert done.returncode == 0, done.stdout
+    assert not ENGINES[0].from_client(B, 2222)
+    B.check_output("touch /run/ask")
+    wait_for(B, "grep -q 200 /run/answer")
     assert "would shut out this ssh connection, from 198.18.10.1 to port 2022" in " ".join(done.stderr.split())
     assert "-s 198.18.10.1/32 -p tcp -m tcp --dport 2022 -j RETURN" in ENGINES[0].run("iptables -S BREAKWATER-INPUT")
     connect = f"timeout {PATIENCE} bash -c '</dev/tcp/198.18.10.{ENGINES[0].number}/2022'"
@@ -255,8 +286,7 @@ def test_host_takes_back_rules_that_shut_out_the_controller(ssh: Path) -> None:
 
 @pytest.fixture(scope="module")
 def removed() -> None:
-    playbook = ["ansible-playbook", str(SCENARIO / "converge.yml"), "-i", os.environ["MOLECULE_INVENTORY_FILE"]]
-    remove = [*playbook, "-e", "docker_firewall_state=absent"]
+    remove = [*CONVERGE, "-e", "docker_firewall_state=absent"]
     subprocess.run(remove, check=True, capture_output=True, timeout=120)
     again = subprocess.run(remove, check=True, capture_output=True, timeout=120, text=True)
     assert again.stdout.count("changed=0") == len(ENGINES) + 1
