@@ -1,0 +1,221 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_rootless_engine
+short_description: Runs an engine without root for a user
+version_added: 0.1.0
+author: Breakwater maintainers (@breakwater)
+description:
+  - Gives the account subordinate ids and a systemd that runs from boot on, and its engine a unit and a configuration,
+    C(/etc/docker/rootless.json), which belong to root. The configuration is merged, judged and taken back as
+    M(breakwater.docker.docker_daemon_config) does it.
+  - Such an engine can't keep containers over a restart, so a change that takes one is refused while any runs.
+options:
+  user:
+    description: The account. There can be one such engine on a host.
+    type: str
+    required: true
+  config:
+    description: The user's settings by the keys of C(daemon.json); a null removes the key.
+    type: dict
+    default: {}
+  defaults:
+    description: A profile's settings, which O(config) overrides.
+    type: dict
+    default: {}
+  candidate_version:
+    description: The version to assume where no dockerd is installed yet, to predict in check mode.
+    type: str
+  allow_interruption:
+    description: Allows a restart that stops running containers.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds to wait for the engine.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    support: full
+    description: Predicts everything, also for an account that does not exist yet.
+  diff_mode:
+    support: full
+    description: Shows the account's needs, the unit and the settings, secrets hidden.
+  idempotent:
+    support: full
+    description: Changes nothing when all is there and the engine runs.
+notes:
+  - Runs as root, on a host with systemd. Needs nothing but Python's standard library there.
+"""
+
+EXAMPLES = r"""
+- name: Run an engine for the account that builds images
+  breakwater.docker.docker_rootless_engine:
+    user: builder
+    config:
+      log-driver: local
+"""
+
+RETURN = r"""
+socket:
+  description: Where the engine listens; null for an account that does not exist yet.
+  type: str
+  returned: success
+  sample: unix:///run/user/1500/docker.sock
+changed_keys:
+  description: The top-level keys of the configuration that differ.
+  type: list
+  elements: str
+  returned: success
+  sample: [icc]
+"""
+
+import contextlib
+import os
+import pwd
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import (
+    Consent,
+    Transaction,
+    UnitSettings,
+    check_consent,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import (
+    ConfigFile,
+    locked,
+    parse,
+    render,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
+    EngineState,
+    Plan,
+    make_plan,
+    secrets,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine import (
+    CONFIG_FILE,
+    UNIT_FILE,
+    Preparation,
+    UserCommands,
+    engine_socket,
+    prepare,
+    prepare_plan,
+)
+
+DROP_INS = f"{UNIT_FILE}.d"
+
+
+def uid_of(module: AnsibleModule) -> int | None:
+    """Return the account's number, in check mode None where it is yet to be created."""
+    try:
+        return pwd.getpwnam(module.params["user"]).pw_uid
+    except KeyError:
+        if module.check_mode:
+            return None
+    raise InputError(f"There is no user {module.params['user']}: create the account. Nothing was changed.")
+
+
+def validate(host: EngineHost, plan: Plan, state: EngineState) -> None:
+    """Let dockerd judge the planned file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as candidate:
+        candidate.write(render(plan.document))
+        candidate.flush()
+        os.chmod(candidate.name, 0o644)
+        host.validate(candidate.name, state.version, plan.document)
+
+
+def check_restart(prepared: Preparation, state: EngineState, allowed: bool) -> None:
+    """Raise InputError when a new unit would stop containers."""
+    if prepared.unit_changed and state.containers and not allowed:
+        raise InputError(
+            f"{UNIT_FILE} changes, which stops the {state.containers} running containers. Stop them first or set"
+            " allow_interruption: true; nothing was changed."
+        )
+
+
+def run(module: AnsibleModule) -> dict[str, Any]:
+    """Plan the change and, outside check mode, make it; BreakwaterError when it can't or must not be."""
+    params = module.params
+    uid = uid_of(module)
+    number = -1 if uid is None else uid
+    files, root_commands = LocalFileSystem(), SubprocessRunner()
+    commands = UserCommands(root_commands, params["user"], number)
+
+    def examine() -> EngineHost:
+        return EngineHost(files, commands, lambda path: EngineApi(engine_socket(path, number), timeout=5))
+
+    prepared = prepare_plan(params["user"], uid, files)
+    file = ConfigFile(CONFIG_FILE)
+    current = parse(file.read() or "", file.path)
+    unfinished = file.unfinished()
+    running = current if unfinished is None else parse(unfinished, file.path)
+    module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
+    host = examine()
+    state = host.state(DEFAULT_SOCKET, params["candidate_version"])
+    plan = make_plan(current, running, params["defaults"], params["config"], state)
+    check_consent(plan, state, Consent(interruption=params["allow_interruption"]))
+    check_restart(prepared, state, params["allow_interruption"])
+    validate(host, plan, state)
+    config_changed = plan.action != "none" or current != plan.document
+    if not module.check_mode:
+        prepare(prepared, number, root_commands, commands)
+        host = examine()
+        settings = UnitSettings(ConfigFile(f"{DROP_INS}/breakwater.conf"), "", "")
+        hosts = ConfigFile(f"{DROP_INS}/zz-breakwater-hosts.conf")
+        transaction = Transaction(host, file, hosts, settings, running, state, plan, params["timeout"])
+        if config_changed:
+            transaction.apply()
+        if prepared.unit_changed or not host.answers(DEFAULT_SOCKET):
+            host.restart(params["timeout"])
+            host.wait_until(DEFAULT_SOCKET, plan.document, params["timeout"])
+    for warning in plan.warnings:
+        module.warn(warning)
+    return {
+        "changed": prepared.needed or config_changed or not state.running,
+        "socket": None if uid is None else f"unix://{engine_socket(DEFAULT_SOCKET, uid)}",
+        "changed_keys": list(plan.changed),
+        "diff": [
+            {"before_header": params["user"], "before": "", "after": prepared.words()},
+            {"before_header": UNIT_FILE, "before": prepared.unit_before, "after": prepared.unit_after},
+            {"before_header": CONFIG_FILE, "before": render(running), "after": render(plan.document)},
+        ],
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "user": {"type": "str", "required": True},
+            # no_log keeps both out of the host's log of module calls; `run` narrows it to the secrets in them.
+            "config": {"type": "dict", "default": {}, "no_log": True},
+            "defaults": {"type": "dict", "default": {}, "no_log": True},
+            "candidate_version": {"type": "str"},
+            "allow_interruption": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    turn = contextlib.nullcontext() if module.check_mode else locked(CONFIG_FILE, module.params["timeout"])
+    try:
+        with turn:
+            result = run(module)
+    except (BreakwaterError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

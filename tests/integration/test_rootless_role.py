@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The role docker_engine_rootless on a host that has no Docker: predicted, then run, changed and audited.
+# Needs the test bed (`make bed`) and Debian's packages.
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import yaml
+
+from ansible_collections.breakwater.docker.tests.integration import ansible_runs, container_host
+
+NAME = f"breakwater-rootless-{os.getpid()}"
+USER = "captain"
+FILES = "find /etc /usr /home -xdev -printf '%p %m %u %s\\n' | sort; cat /etc/passwd /etc/subuid"
+
+
+class Host(container_host.ContainerHost):
+    """A host without Docker, and the role on it."""
+
+    def converge(self, *arguments: str, **variables: Any) -> tuple[int, str]:
+        """Run the role."""
+        given = {f"docker_engine_rootless_{name}": value for name, value in {"user": USER, **variables}.items()}
+        playbook = ("ansible-playbook", os.environ["ROOTLESS_SITE"], "-i", f"{NAME},", "-e", json.dumps(given))
+        run = ansible_runs.start(*playbook, *arguments)
+        said = ansible_runs.finished(run)
+        return run.returncode, said
+
+    @property
+    def socket(self) -> str:
+        """Return the engine's address."""
+        return f"unix:///run/user/{self.run(f'id -u {USER}').strip()}/docker.sock"
+
+    def docker(self, command: str) -> str:
+        """Run a command of the account's."""
+        return self.run(f"runuser -u {USER} -- docker -H {self.socket} {command}").strip()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A pristine host; where the test bed has it so, the account can't open /dev/net/tun by itself."""
+    site = tmp_path_factory.mktemp("rootless") / "site.yml"
+    play = {"hosts": "all", "gather_facts": False, "roles": ["breakwater.docker.docker_engine_rootless"]}
+    site.write_text(yaml.safe_dump([play]))
+    image = "breakwater-host:debian13"
+    options = ("--privileged", "--cgroupns=private", "--hostname", NAME)
+    container_host.run("docker", "run", "-d", "--name", NAME, *options, image)
+    try:
+        machine = Host(NAME)
+        machine.wait_for("systemctl is-system-running --wait")
+        machine.run("chmod 666 /dev/net/tun")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ROOTLESS_SITE", str(site))
+            yield machine
+    finally:
+        container_host.run("docker", "rm", "-fv", NAME)
+
+
+@pytest.fixture(scope="module")
+def predicted(host: Host) -> str:
+    before = host.run(FILES)
+    code, said = host.converge("--check", "--diff")
+    assert code == 0, said
+    assert host.run(FILES) == before
+    return said
+
+
+@pytest.fixture(scope="module")
+def engine(host: Host, predicted: str) -> Host:
+    code, said = host.converge(only=True)
+    assert code == 0, said
+    return host
+
+
+def test_check_mode_on_a_pristine_host_predicts_and_writes_nothing(predicted: str) -> None:
+    assert f"ConditionUser={USER}" in predicted
+    assert '"icc": false' in predicted
+    assert "failed=0" in predicted
+
+
+def test_container_runs_without_root(engine: Host) -> None:
+    engine.run(f"docker -H {engine.socket} load -qi /usr/share/breakwater/busybox.tar")
+    engine.docker("run -d --name web -p 8080:80 busybox:local httpd -f -p 80")
+    assert "name=rootless" in engine.docker("info -f '{{.SecurityOptions}}'")
+    assert engine.run("ps -o user= -p $(pidof httpd)").strip() == USER
+    assert engine.run("curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/") == "404"
+
+
+def test_engine_of_root_is_stopped_and_its_configuration_is_roots(engine: Host) -> None:
+    for unit in ("docker.service", "docker.socket"):
+        state = engine.run(f"systemctl is-active {unit} || true; systemctl is-enabled {unit} || true")
+        assert state.split() == ["inactive", "disabled"]
+    for file in ("/etc/docker/rootless.json", "/etc/systemd/user/docker.service"):
+        assert engine.run(f"stat -c '%U %a' {file}").split() == ["root", "644"]
+
+
+def test_second_run_changes_nothing(engine: Host) -> None:
+    code, said = engine.converge(only=True)
+    assert code == 0, said
+    assert "changed=0" in said, said
+
+
+def test_restart_that_would_stop_containers_is_refused(engine: Host) -> None:
+    assert engine.docker("ps -q")
+    code, said = engine.converge(only=True, config={"log-level": "warn"})
+    assert code != 0
+    assert "log-level stops the 1 running containers" in said
+    assert engine.docker("ps -q")
+
+
+def test_reloadable_setting_is_reloaded_and_keeps_containers(engine: Host) -> None:
+    process = engine.run("pidof httpd")
+    code, said = engine.converge(only=True, config={"labels": ["team=blue"]})
+    assert code == 0, said
+    assert engine.docker("info -f '{{.Labels}}'") == "[team=blue]"
+    assert engine.run("pidof httpd") == process
+
+
+def test_configuration_that_does_not_start_is_taken_back(engine: Host) -> None:
+    code, said = engine.converge(
+        only=True, config={"labels": ["team=blue"], "seccomp-profile": "/nonexistent"}, allow_interruption=True
+    )
+    assert code != 0
+    assert "taken back: " in said
+    assert "opening seccomp profile" in said
+    assert engine.docker("info -f '{{.Labels}}'") == "[team=blue]"
+    assert "seccomp" not in engine.run("cat /etc/docker/rootless.json")
+
+
+def test_engine_that_was_stopped_runs_again(engine: Host) -> None:
+    engine.run(f"systemctl --user --machine={USER}@.host stop docker || loginctl terminate-user {USER}")
+    code, said = engine.converge(only=True, config={"labels": ["team=blue"]})
+    assert code == 0, said
+    assert engine.docker("info -f '{{.Labels}}'") == "[team=blue]"
+
+
+def test_audit_says_rootless(engine: Host, tmp_path: Path) -> None:
+    given = {"report_dir": str(tmp_path), "docker_host": engine.socket}
+    variables = json.dumps({f"docker_compliance_{key}": value for key, value in given.items()})
+    container_host.playbook("breakwater.docker.compliance", NAME, "-e", variables)
+    [host] = json.loads((tmp_path / "report.json").read_text())["hosts"]
+    assert host["engine"]["rootless"] is True
+    status = {finding["control"]: finding["status"] for finding in host["findings"]}
+    for control in ("daemon_icc_disabled", "daemon_config_valid", "daemon_no_new_privileges", "daemon_single"):
+        assert status[control] == "pass", control
