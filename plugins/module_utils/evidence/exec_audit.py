@@ -17,7 +17,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 LOG = "/var/log/audit/audit.log"
 #: How much of the log's end is read, in bytes.
 LOG_LIMIT = 4 << 20
-_RECORD = re.compile(r"^type=EXECVE msg=audit\((\d+)\.\d+:\d+\): (.*)$", re.MULTILINE)
+#: With name_format in auditd.conf, as STIGs ask for, each line begins with the host's name.
+_RECORD = re.compile(r"^(?:node=\S+ )?type=EXECVE msg=audit\((\d+)\.\d+:\d+\): (.*)$", re.MULTILINE)
 _ARGUMENT = re.compile(r'\ba(\d+)=(?:"([^"]*)"|([0-9A-F]+))')
 _EXEC_VALUES = {"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys"}
 _GLOBAL_VALUES = {

@@ -54,6 +54,11 @@ def test_other_commands_do_not_count(line: str) -> None:
     assert exec_audit.summarise(record(*line.split()))["total"] == 0
 
 
+def test_records_that_begin_with_the_hosts_name_count() -> None:
+    found = exec_audit.summarise("node=web1.example.org " + record("docker", "exec", "--privileged", "web", "true"))
+    assert (found["total"], found["privileged"], found["since"]) == (1, 1, "2026-01-01T00:00:00Z")
+
+
 def test_arguments_in_hexadecimal_are_read_and_never_returned() -> None:
     coded = b"PASSWORD=hunter2 x".hex().upper()
     log = (
