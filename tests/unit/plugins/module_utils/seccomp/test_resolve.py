@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, probe, profile, resolve
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter import decide
+
+TARGET = documents.Target("x86_64", (6, 1))
+ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
+OWN = {"defaultAction": ERRNO, "syscalls": [{"names": ["read", "socket"], "action": ALLOW}]}
+
+
+def entry(**given: Any) -> dict[str, Any]:
+    return {"name": "x", "base": "web", "capabilities": [], "allow": [], "deny": [], "arguments": [], **given}
+
+
+def rule(action: str, call: str, argument: int, op: str, value: str) -> dict[str, Any]:
+    return {"syscalls": [call], "action": action, "when": [{"argument": argument, "op": op, "value": value}]}
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "cache.json"
+    monkeypatch.setattr(resolve, "CACHE", str(place))
+    return place
+
+
+class Bed:
+    """A resolver whose engine has the profile OWN, and counts how often it is read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands = RecordedCommands()
+        self.commands.answer("docker version", "26.1.5")
+        for command in ("docker import", "docker rm", "docker image rm"):
+            self.commands.answer(command)
+        self.read: list[str] = []
+        monkeypatch.setattr(probe, "engine_default", self._engine_default)
+
+    def _engine_default(self, _docker: Any, _files: Any, capabilities: Any) -> Any:
+        self.read.append(",".join(capabilities))
+        return OWN
+
+    def resolve(self, starts_containers: bool = True, **given: Any) -> dict[str, Any]:
+        docker = probe.Docker(self.commands)
+        with resolve.Resolver(docker, LocalFileSystem(), TARGET, starts_containers) as resolver:
+            return profile.document(resolver.resolve(entry(**given)))
+
+
+@pytest.fixture
+def bed(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Bed:
+    return Bed(monkeypatch)
+
+
+def test_engines_own_profile_is_read_once_for_each_set_of_capabilities(bed: Bed) -> None:
+    for capabilities in (["web"], ["web"], ["none"], ["NET_BIND_SERVICE"]):
+        assert decide(bed.resolve(base="engine", capabilities=capabilities), "read") == ALLOW
+    assert bed.read == ["NET_BIND_SERVICE", ""]
+    assert sum(line.startswith("docker import") for line in bed.commands.asked) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"state": 1}'])
+def test_engine_of_another_version_or_a_damaged_cache_is_read_anew(bed: Bed, cache: Path, damage: str) -> None:
+    bed.resolve(base="engine")
+    if damage:
+        cache.write_text(damage)
+    else:
+        bed.commands.answer("docker version", "29.8.0")
+    bed.resolve(base="engine")
+    assert bed.read == ["", ""]
+    assert len(json.loads(cache.read_text())["profiles"]) == 1
+
+
+def test_check_mode_starts_nothing_and_says_when_it_can_not_tell(bed: Bed, cache: Path) -> None:
+    with pytest.raises(resolve.UnpredictableError, match="was not read here yet"):
+        bed.resolve(False, base="engine")
+    assert not cache.exists()
+    bed.resolve(True, base="engine")
+    assert decide(bed.resolve(False, base="engine"), "read") == ALLOW
+    assert bed.read == [""]
+    with pytest.raises(resolve.UnpredictableError):
+        bed.resolve(False, base="engine", capabilities=["web"])
+
+
+def test_engine_that_does_not_answer_is_told_of(bed: Bed) -> None:
+    bed.commands.answer("docker version", rc=1)
+    with pytest.raises(InputError, match=r"The engine does not answer, .* preset or a file as base"):
+        bed.resolve(base="engine")
+    assert decide(bed.resolve(base="web"), "read") == ALLOW
+
+
+def test_probe_is_not_made_for_what_needs_none(bed: Bed) -> None:
+    bed.resolve(base="web")
+    assert bed.commands.asked == []
+
+
+def test_base_may_be_a_file(bed: Bed, tmp_path: Path) -> None:
+    file = tmp_path / "base.json"
+    file.write_text(json.dumps(OWN))
+    assert decide(bed.resolve(base=str(file), allow=["bpf"]), "bpf") == ALLOW
+    file.write_text("{")
+    with pytest.raises(InputError, match=r"base.json is not JSON"):
+        bed.resolve(base=str(file))
+    with pytest.raises(InputError, match=r"none.json can't be read: No such file"):
+        bed.resolve(base=str(tmp_path / "none.json"))
+
+
+def test_deltas(bed: Bed) -> None:
+    written = bed.resolve(
+        allow=["ptrace"],
+        deny=["mkdir", "ptrace"],
+        arguments=[
+            rule("allow", "socket", 0, "eq", "AF_PACKET"),
+            rule("deny", "socket", 0, "eq", "AF_NETLINK"),
+            rule("allow", "unshare", 0, "lacks", "CLONE_NEWUSER"),
+            rule("deny", "ioctl", 1, "has", "0x6"),
+        ],
+    )
+    assert decide(written, "ptrace") == decide(written, "mkdir") == ERRNO
+    families = [family for family in range(64) if decide(written, "socket", (family, 0, 0, 0, 0, 0)) == ALLOW]
+    assert families == [1, 2, 10, 17]
+    flags = (0x10000000, 0x10000001, 0x20000)
+    assert [decide(written, "unshare", (flag, 0, 0, 0, 0, 0)) for flag in flags] == [ERRNO, ERRNO, ALLOW]
+    assert [decide(written, "ioctl", (0, bits, 0, 0, 0, 0)) for bits in (6, 7, 2, 4, 8)] == [ERRNO, ERRNO, *[ALLOW] * 3]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"name": "a/b"}, "'a/b' can't name a profile"),
+        ({"name": "web.json"}, "'web.json' can't name a profile"),
+        ({"base": "webb"}, "There is no base 'webb': write engine, one of the presets runtime,"),
+        ({"capabilities": ["FLY"]}, "Profile x names 'FLY', which is neither"),
+        ({"deny": ["keyctrl"]}, r"Profile x names 'keyctrl', which is no system call: did you mean keyctl\?"),
+        ({"arguments": [rule("deny", "sockett", 0, "eq", "1")]}, "names 'sockett'"),
+        ({"arguments": [rule("deny", "socket", 0, "eq", "AF_ALGO")]}, "Profile x compares with 'AF_ALGO'"),
+        ({"arguments": [rule("deny", "socket", 6, "eq", "1")]}, "has the arguments 0 to 5, no 6"),
+        ({"arguments": [rule("deny", "socket", 0, "lt", "0")]}, "`when` of socket never holds"),
+        ({"arguments": [{"syscalls": ["socket"], "action": "deny", "when": []}]}, "`when` of socket is empty"),
+    ],
+)
+def test_refusals(bed: Bed, given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        bed.resolve(**given)
