@@ -128,7 +128,7 @@ class ConfigFile:
 
     @staticmethod
     def _remove(path: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        if os.path.lexists(path):  # a read-only file system complains of a missing file, too
             os.unlink(path)
 
 

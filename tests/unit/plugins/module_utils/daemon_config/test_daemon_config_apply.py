@@ -212,6 +212,17 @@ def test_full_disk_changes_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) 
     assert host.engine.containers == 2
 
 
+def test_read_only_disk_changes_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(host.file, "_replace", refuse)
+    monkeypatch.setattr("os.unlink", refuse)
+    with pytest.raises(BreakwaterError, match=r"Read-only file system. .* as before and the engine runs by it"):
+        host.run(HARD)
+    assert host.document == {"labels": ["a"]}
+
+
 def test_engine_that_was_down_is_not_tried_again(host: Host) -> None:
     host.engine.alive = False
     with pytest.raises(BreakwaterError, match="as before and the engine was down before as well"):
