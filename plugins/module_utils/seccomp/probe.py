@@ -46,6 +46,10 @@ _CONFINED = (
 )
 
 
+class HiddenDefaultError(InputError):
+    """The engine does not show its own profile while another one is its default."""
+
+
 class Docker:
     """The command `docker` of this host."""
 
@@ -105,13 +109,16 @@ def image(docker: Docker, machine: str) -> Iterator[None]:
 
 
 def engine_default(docker: Docker, files: FileSystem, capabilities: Sequence[str]) -> Any:
-    """Return, as JSON, the engine's own profile for containers with these capabilities; needs the image."""
+    """Return, as JSON, the engine's own profile for containers with these capabilities; needs the image.
+
+    HiddenDefaultError when an old engine does not show it, BreakwaterError when it can't be found.
+    """
     builtin: tuple[str, ...] = ("--security-opt", "seccomp=builtin")
     if version_tuple(docker.version() or "0") < _NAMES_BUILTIN_SINCE:
         builtin = ()
         options = docker.call("info", "--format", "{{json .SecurityOptions}}")
         if "name=seccomp,profile=default" not in options:
-            raise InputError(
+            raise HiddenDefaultError(
                 "Engines before 23.0 show their own seccomp profile only while no other is the daemon's default, and"
                 ' here one is: remove "seccomp-profile" from daemon.json for a run, or give a preset or file as base.'
             )

@@ -105,11 +105,17 @@ class Resolver:
             cache = json.loads(text_of(self._files, CACHE))
         except ValueError:
             cache = {}
-        known = cache.get("profiles", {}) if cache.get("state") == state else {}
+        former = cache.get("profiles", {})
+        known = former if cache.get("state") == state else {}
         key = ",".join(capabilities)
         if key not in known and self._starts_containers:
             self.need_image()
-            known[key] = probe.engine_default(self.docker, self._files, capabilities)
+            try:
+                known[key] = probe.engine_default(self.docker, self._files, capabilities)
+            except probe.HiddenDefaultError:
+                if key not in former:
+                    raise
+                return former[key]  # such an engine gets no more than corrections
             ConfigFile(CACHE).write(json.dumps({"state": state, "profiles": known}))
         if key not in known:
             raise UnpredictableError(

@@ -77,6 +77,20 @@ def test_engine_of_another_version_or_a_damaged_cache_is_read_anew(bed: Bed, cac
     assert len(json.loads(cache.read_text())["profiles"]) == 1
 
 
+def test_profile_that_an_old_engine_hides_is_the_one_that_was_read_before(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(*_arguments: Any) -> Any:
+        raise probe.HiddenDefaultError("hidden")
+
+    bed.resolve(base="engine")
+    bed.commands.answer("docker version", "20.10.25")
+    monkeypatch.setattr(probe, "engine_default", hidden)
+    assert decide(bed.resolve(base="engine"), "read") == ALLOW
+    with pytest.raises(InputError, match="hidden"):
+        bed.resolve(base="engine", capabilities=["web"])
+
+
 def test_check_mode_starts_nothing_and_says_when_it_can_not_tell(bed: Bed, cache: Path) -> None:
     with pytest.raises(resolve.UnpredictableError, match="was not read here yet"):
         bed.resolve(False, base="engine")
