@@ -43,24 +43,27 @@ class ContainerHost:
 
 
 @contextmanager
-def started(name: str) -> Iterator[ContainerHost]:
-    """Start a container host with a rootful engine, and remove it at the end."""
-    run("docker", "run", "-d", "--name", name, "--hostname", name, "--privileged", "--cgroupns=private", IMAGE)
+def started(name: str, image: str = IMAGE, ready: str = "docker info") -> Iterator[ContainerHost]:
+    """Start a container host, by default with a rootful engine, wait until it is ready, and remove it at the end."""
+    run("docker", "run", "-d", "--name", name, "--hostname", name, "--privileged", "--cgroupns=private", image)
     try:
         host = ContainerHost(name)
-        host.wait_for("docker info")
+        host.wait_for(ready)
         yield host
     finally:
         run("docker", "rm", "-fv", name)
 
 
-def playbook(name: str, host: str, *arguments: str) -> None:
-    """Run a playbook against the container host."""
-    subprocess.run(
+def playbook(name: str, host: str, *arguments: str, timeout: float = 180) -> str:
+    """Run a playbook against the container host and return what it prints; AssertionError with it when it fails."""
+    done = subprocess.run(
         ["ansible-playbook", name, "-i", f"{host},", "-c", "community.docker.docker", *arguments],
         cwd=ROOT,
         env={**os.environ, "ANSIBLE_PIPELINING": "1"},
         capture_output=True,
-        timeout=180,
-        check=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
