@@ -27,8 +27,8 @@ options:
     default: [docker]
 attributes:
   check_mode:
-    support: partial
-    description: The engine's own profile is known only if it was read before, since no container is started for it.
+    support: full
+    description: Starts no container, so it fails where the engine's own profile was not read before.
   diff_mode:
     support: none
     description: Changes nothing.
