@@ -85,15 +85,20 @@ def _intersection(first: Constraint, second: Constraint) -> Constraint | None:
     """Return what meets both constraints, None for nothing; InputError when no filter can tell it."""
     if isinstance(first, Masked):
         if isinstance(second, Ranges):
-            return _intersection(second, first)
+            return _selected(second, first)
         differing = (first.value ^ second.value) & first.mask & second.mask
         return None if differing else Masked(first.mask | second.mask, first.value | second.value)
-    if isinstance(second, Ranges):
-        return _ranges((max(a, c), min(b, d)) for a, b in first.spans for c, d in second.spans)
-    if sum(high - low + 1 for low, high in first.spans) > _MANY:
+    if isinstance(second, Masked):
+        return _selected(first, second)
+    return _ranges((max(a, c), min(b, d)) for a, b in first.spans for c, d in second.spans)
+
+
+def _selected(ranges: Ranges, masked: Masked) -> Ranges:
+    """Return the values in the ranges that meet the mask; InputError for too many."""
+    if sum(high - low + 1 for low, high in ranges.spans) > _MANY:
         raise InputError("A mask and a wide range of the same argument can't be told to the kernel: use one of them.")
-    values = (value for low, high in first.spans for value in range(low, high + 1))
-    return _ranges((value, value) for value in values if value & second.mask == second.value)
+    values = (value for low, high in ranges.spans for value in range(low, high + 1))
+    return _ranges((value, value) for value in values if value & masked.mask == masked.value)
 
 
 def _opposites(constraint: Constraint) -> list[Constraint]:
