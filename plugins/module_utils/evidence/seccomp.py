@@ -18,7 +18,8 @@ _DANGEROUS = (
     " unshare userfaultfd"
 )
 DANGEROUS_CALLS = frozenset(_DANGEROUS.split())
-_REFUSING = ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP")
+#: What a rule or a profile does that does not let a call through.
+REFUSING = ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP")
 
 
 def dangerous_calls(content: str) -> list[str]:
@@ -36,7 +37,7 @@ def dangerous_calls(content: str) -> list[str]:
         allowed = _allowed(profile)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise UnreadableError("a seccomp profile can't be understood") from None
-    if profile.get("defaultAction") not in _REFUSING:
+    if profile.get("defaultAction") not in REFUSING:
         refused = {name for rule in profile.get("syscalls") or [] for name in _names(rule) if _refuses(rule)}
         return sorted((DANGEROUS_CALLS | {"clone"}) - refused)
     return sorted(allowed & (DANGEROUS_CALLS | {"clone"}))
@@ -56,4 +57,4 @@ def _names(rule: Any) -> list[str]:
 
 
 def _refuses(rule: Any) -> bool:
-    return rule["action"] in _REFUSING
+    return rule["action"] in REFUSING

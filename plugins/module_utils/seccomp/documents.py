@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.seccomp import REFUSING
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import conditions, syscalls
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.conditions import Conjunction
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import Alternatives, Profile, lines
@@ -21,7 +22,6 @@ _KEYS = {
     *("listenerPath", "listenerMetadata"),
 }
 _RULE_KEYS = {"name", "names", "action", "errnoRet", "args", "comment", "includes", "excludes"}
-_REFUSING = ("SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP")
 _ALLOW = "SCMP_ACT_ALLOW"
 _MAX = (1 << 64) - 1
 _GO_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -77,7 +77,7 @@ class _Reader:
 
     def profile(self, raw: Any) -> Profile:
         content = self.keys(raw, _KEYS, "it")
-        if content.get("defaultAction") not in _REFUSING:
+        if content.get("defaultAction") not in REFUSING:
             raise self.refusal(
                 "defaultAction", f"is {content.get('defaultAction')!r}, so it allows whatever nobody thought of"
             )
@@ -94,7 +94,7 @@ class _Reader:
             for name in names:
                 if rule.get("action") == _ALLOW:
                     allowed[name] = conditions.union([*allowed.get(name, ()), *alternatives])
-                elif rule.get("action") in _REFUSING:
+                elif rule.get("action") in REFUSING:
                     denied.extend((name, item) for item in alternatives)
                     if "errnoRet" in rule:
                         answers[name] = self.number(rule["errnoRet"], f"{place}.errnoRet", 4095)
