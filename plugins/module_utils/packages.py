@@ -17,8 +17,12 @@ _APT = (
     *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"),
     *("-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"),
 )
-#: Without these options apt-get writes its own cache.
-_SIMULATE = ("apt-get", "-q", "-s", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+#: What is installed decides about a removal: the package lists, which take seconds to read, are left out. With empty
+#: names of caches apt-get writes none.
+_SIMULATE = (
+    *("apt-get", "-q", "-s", "-o", "Dir::State::lists=/nonexistent"),
+    *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="),
+)
 #: The line of a simulated removal.
 _REMOVED = re.compile(r"^(?:Remv|Purg) (\S+)", re.MULTILINE)
 
