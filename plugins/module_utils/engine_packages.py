@@ -85,11 +85,13 @@ def make_plan(
             install[name] = target
         elif version and name == names[0] and not _fits(before[name], version):
             outdated.append(name)
-    held = manager.held() if hold is not None else frozenset()
+    held = manager.held() if install or hold is not None else frozenset()
+    # A package loses its hold when it is installed by its name.
+    keep = {name for name in names if hold or (hold is None and name in held)}
     return PackagePlan(
         before,
         install,
-        tuple(name for name in names if hold and name not in held),
+        tuple(name for name in names if name in keep and (name not in held or name in install)),
         tuple(name for name in names if hold is False and name in held),
         tuple(outdated),
     )

@@ -135,6 +135,8 @@ def test_holding_and_letting_go() -> None:
     held = frozenset(("docker-ce", "vim"))
     assert plan(OLD_ONES, hold=True, held=held).hold == ("docker-ce-cli", "containerd.io")
     assert plan(OLD_ONES, hold=False, held=held).release == ("docker-ce",)
+    assert plan(OLD_ONES, "29", upgrade=True, hold=True, held=frozenset(NAMES)).hold == ("docker-ce", "docker-ce-cli")
+    assert plan(OLD_ONES, "29", upgrade=True, held=held).hold == ("docker-ce",)
     nothing = plan(OLD_ONES, held=held)
     assert (nothing.hold, nothing.release) == ((), ())
 
