@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed demo demo-clean audit test lint docs unit sanity build molecule bench bench-harden fuzz clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit sanity build molecule molecule-vm bench bench-harden fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,6 +26,9 @@ bed: setup ## the test bed: a Docker engine on this machine, and the images of c
 	@tests/bed/engine.sh .cache
 	@tests/bed/images.sh .cache/bed
 
+vm-bed: bed ## the test bed's virtual machines, for what containers share with the machine: QEMU and a disk
+	@tests/bed/vm_image.sh .cache/bed
+
 demo: bed ## audit, harden and audit again a throw-away insecure Docker host
 	@python demo/run.py
 
@@ -37,7 +40,7 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
 	@echo "Report: reports/audit/report.html"
 
-test: lint unit browser sanity bed ## all checks: linters, units, browser, sanity, build and install, Molecule scenarios
+test: lint unit browser sanity vm-bed ## all checks: linters, units, browser, sanity, build and install, Molecule scenarios
 	pytest tests/integration
 
 lint: setup ## linters and type checker
@@ -68,9 +71,12 @@ sanity: setup ## ansible-test sanity
 build: bed ## build the collection, install it into an empty path and audit with the installed copy
 	pytest tests/integration/test_build.py
 
-molecule: bed ## one Molecule scenario: make molecule SCENARIO=docker_engine
+molecule: $(if $(filter vm_%,$(SCENARIO)),vm-bed,bed) ## one Molecule scenario: make molecule SCENARIO=docker_engine
 	@test -n "$(SCENARIO)" || { echo "Say which scenario: make molecule SCENARIO=NAME, one of: $(SCENARIOS)"; exit 1; }
 	molecule test -s $(SCENARIO)
+
+molecule-vm: vm-bed ## the Molecule scenarios on virtual machines, which are emulated
+	@for scenario in $(filter vm_%,$(SCENARIOS)); do molecule test -s $$scenario || exit 1; done
 
 bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py
@@ -82,6 +88,8 @@ bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of t
 	@python tests/benchmark/fleet.py
 
 clean: demo-clean ## remove all that the other targets made, except Debian's packages
+	for machine in .cache/bed/vm/*/; do tests/bed/vm.py stop "$$(basename "$$machine")"; done
+	docker image ls --quiet breakwater-vm | xargs --no-run-if-empty docker image rm --force
 	docker image ls --quiet breakwater-host | xargs --no-run-if-empty docker image rm --force
 	docker image ls --quiet breakwater-base | xargs --no-run-if-empty docker image rm --force
 	docker image rm --force busybox:local
