@@ -110,6 +110,8 @@ def wait_until_up(machine: subprocess.Popen[bytes], place: Path) -> None:
 
 def start(name: str, disk: str, arguments: list[str]) -> None:
     """Boot a machine and print how to reach it; one of that name that runs already is ended."""
+    if not (VM / f"{disk}.inputs").exists():
+        raise SystemExit(f"There is no disk {disk}: make it by tests/bed/vm_image.sh .cache/bed, or by make vm-bed.")
     stop(name)
     place = VM / name
     place.mkdir()
