@@ -1,10 +1,13 @@
 #!/bin/sh
 # Opens an engine's host as far as it goes, so that nothing but the role's rules is in the way: a service at each port, a way to the
-# addresses of a cloud's metadata, which client a has, and no isolation of bridges by Docker, as in engines from 29.
+# addresses of a cloud's metadata, which client a has, no isolation of bridges by Docker, as in engines from 29, and loopback
+# addresses routed on its bridge, as without docker-proxy.
 set -eu
 for port in 2222 2376; do
     systemctl is-active -q "serve-$port" || systemd-run -q --unit="serve-$port" python3 -m http.server --bind :: "$port"
 done
+systemctl is-active -q serve-loopback || systemd-run -q --unit=serve-loopback python3 -m http.server --bind 127.0.0.1 4444
+echo 1 >/proc/sys/net/ipv4/conf/docker0/route_localnet
 ip route replace 169.254.169.254 via 198.18.10.100
 ip -6 route replace fd00:ec2::254 via fd00:bed:a::100
 iptables -C DOCKER-ISOLATION-STAGE-1 -j RETURN 2>/dev/null && iptables -D DOCKER-ISOLATION-STAGE-1 -j RETURN

@@ -73,6 +73,7 @@ def paths(engine: Engine) -> dict[str, bool]:
         "other client to the engine": lambda: engine.from_client(B, 2376),
         "other client to the engine, IPv6": lambda: engine.from_client(B, 2376, ipv6=True),
         "container to the engine": lambda: engine.from_container("web", "172.17.0.1", 2376),
+        "container to the host's loopback": lambda: engine.from_container("raw", "127.0.0.1", 4444),
         "the host to the engine": lambda: curl(engine.host, "127.0.0.1", 2376),
         "other client to a service of the host": lambda: engine.from_client(B, 2222),
         "container to its neighbour": lambda: engine.from_container("web", neighbour),
@@ -273,7 +274,7 @@ def test_host_takes_back_rules_that_shut_out_the_controller(ssh: Path) -> None:
     ssh.with_name("second").touch()
     started = time.monotonic()
     done = play(ssh, docker_firewall_input=listed, docker_firewall_rollback_seconds=15)
-    told = " ".join(done.stdout.split())
+    told = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
     assert time.monotonic() - started > 15
     assert "The controller could not connect again in time under the new rules" in told

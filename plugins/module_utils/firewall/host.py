@@ -109,19 +109,16 @@ class FirewallHost:
 
     def is_loaded(self, texts: Mapping[str, str]) -> bool:
         """Tell whether the rules of these files, and no other ones of ours, are in effect as they were loaded."""
-        return all(self._is_live(name) if name in texts else not self._live(name) for name in _SHOWN_BY)
+        return all(self._is_loaded(name) is (name in texts) for name in _SHOWN_BY)
 
-    def _is_live(self, name: str) -> bool:
-        return self._live(name) == self._read(f"{RUNTIME}/loaded/{name}") != "" and (
-            name == NFT or iptables.is_hooked(self._shown(name))
-        )
-
-    def _live(self, name: str) -> str:
-        shown = self._shown(name)
-        return shown if name == NFT else "".join(f"{rule}\n" for rule in iptables.rules_in(shown))
-
-    def _shown(self, name: str) -> str:
-        return self._commands.run(_SHOWN_BY[name]).stdout
+    def _is_loaded(self, name: str) -> bool | None:
+        """Tell whether the rules of one file are in effect; None for ones that are not as they were loaded."""
+        shown = self._commands.run(_SHOWN_BY[name]).stdout
+        live = shown if name == NFT else "".join(f"{rule}\n" for rule in iptables.rules_in(shown))
+        if not live:
+            return False
+        whole = live == self._read(f"{RUNTIME}/loaded/{name}") and (name == NFT or iptables.is_hooked(shown))
+        return whole or None
 
     def is_installed(self) -> bool:
         """Tell whether the rules will be loaded at the next boot."""

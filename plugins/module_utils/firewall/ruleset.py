@@ -27,6 +27,9 @@ PASS, DROP = "pass", "drop"
 IPV4, IPV6 = 4, 6
 _DHCPV6_CLIENT = 546
 _LINK_LOCAL = "fe80::/10"
+#: Without docker-proxy Docker lets the kernel route these addresses on its bridges (route_localnet). Engines before 28 don't
+#: keep others from dialling them.
+_LOOPBACK = "127.0.0.0/8"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ def _containers(policy: Policy, patterns: list[str], known: list[str]) -> Iterat
 
 def _published(policy: Policy) -> Iterator[Rule]:
     """Return the rules for what others send to containers."""
+    yield Rule(DROPPED, family=IPV4, destination=_LOOPBACK, dialled=True)
     yield from _listed(policy, dialled=True)
     if not policy.default_deny:
         # What was not sent to a published port dialled a container's own address. Engines before 28 let that through
@@ -135,6 +139,7 @@ def _published(policy: Policy) -> Iterator[Rule]:
 def _input(policy: Policy, around: Surroundings, patterns: list[str]) -> Iterator[Rule]:
     """Return the rules for what is sent to the host itself: to its services, to the engine, and to docker-proxy."""
     yield Rule(PASS, iif="lo")
+    yield Rule(DROPPED, family=IPV4, destination=_LOOPBACK)
     if around.peer:
         port = around.peer.port
         yield from _matching(Flow("tcp", (port, port), (ip_network(around.peer.address),)), PASS)
