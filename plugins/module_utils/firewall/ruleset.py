@@ -27,8 +27,8 @@ PASS, DROP = "pass", "drop"
 IPV4, IPV6 = 4, 6
 _DHCPV6_CLIENT = 546
 _LINK_LOCAL = "fe80::/10"
-#: Without docker-proxy Docker lets the kernel route these addresses on its bridges (route_localnet). Engines before 28 don't
-#: keep others from dialling them.
+#: Without docker-proxy Docker lets the kernel route these addresses on its bridges (route_localnet), and engines before
+#: 28 don't keep others from dialling them.
 _LOOPBACK = "127.0.0.0/8"
 
 
