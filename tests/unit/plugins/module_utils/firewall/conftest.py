@@ -16,6 +16,7 @@ def rich() -> Policy:
         published=[
             {"port": "8080", "sources": ["10.1.0.0/16", "2001:db8:1::/64"], "interface": "eth0"},
             {"port": "5000-5010", "protocol": "udp", "destinations": ["192.0.2.9"]},
+            {"port": "443", "sources": ["10.1.0.0/16", "2001:db8::/48"], "destinations": ["192.0.2.9", "2001:db8::9"]},
         ],
         trusted_clients=["10.1.0.5"],
         input=[{"port": "22", "sources": ["10.0.0.0/8"]}],
