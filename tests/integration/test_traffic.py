@@ -100,7 +100,7 @@ def test_first_hardening_loses_no_request(host: container_host.ContainerHost, lo
     with load.running():
         container_host.playbook("breakwater.docker.harden", NAME)
     assert (load.lost, load.answered > PER_SECOND) == ([], True)
-    assert "breakwater" not in host.run("iptables -S INPUT")
+    assert "breakwater-restart" not in host.run("iptables -S INPUT")
     assert "docker-proxy" not in host.run("ps -A -o comm")
     assert dockerd(host) != engine
     assert container(host) == process
