@@ -32,7 +32,7 @@ def as_installed(hosts: list[container_host.ContainerHost]) -> None:
 
 
 def roll_out(*arguments: str, **variables: Any) -> tuple[int, str]:
-    given = {f"docker_hardening_{name}": value for name, value in variables.items()}
+    given = {f"docker_hardening_{name}": value for name, value in (("areas", ["engine"]), *variables.items())}
     playbook = ("ansible-playbook", "breakwater.docker.harden", "-i", ",".join(NAMES), "-e", json.dumps(given))
     run = ansible_runs.start(*playbook, *arguments)
     said = ansible_runs.finished(run)
