@@ -30,6 +30,7 @@ class Engine:
 
     def harden(self, *arguments: str, **variables: object) -> str:
         settings = {
+            "docker_hardening_areas": ["engine"],
             "docker_engine_source": "docker_ce",
             "docker_engine_repository_url": "file:///srv/linux",
             "docker_engine_repository_fingerprint": self.fingerprint,
