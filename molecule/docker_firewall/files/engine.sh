@@ -23,9 +23,7 @@ serve web -p 8080:80
 serve open -p 8081:80
 serve back -p 9090:80 --network back
 # one that takes 127.0.0.1 for the host's
-docker run -d --name raw --restart always --privileged busybox:local sh -c '
-    echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
-    ip address del 127.0.0.1/8 dev lo
-    sleep infinity'
+docker run -d --name raw --restart always --cap-add NET_ADMIN --sysctl net.ipv4.conf.all.route_localnet=1 busybox:local \
+    sh -c 'ip address del 127.0.0.1/8 dev lo; sleep infinity'
 docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}}' web open back >/root/processes
 touch /root/untouched
