@@ -186,7 +186,7 @@ import contextlib
 import os
 import tempfile
 import time
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -279,6 +279,22 @@ def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) 
         os.unlink(candidate)
 
 
+def warn(module: AnsibleModule, plan: Plan, deferred: Sequence[str]) -> None:
+    """Tell what the user has to know though the run succeeds; `deferred` keys wait for a restart."""
+    for warning in plan.warnings:
+        module.warn(warning)
+    if plan.pending:
+        module.warn(
+            f"{', '.join(plan.pending)}: dockerd leaves its default network alone while a container runs."
+            " Stop the containers and run again, or wait for the next reboot."
+        )
+    if deferred:
+        module.warn(
+            f"{', '.join(deferred)}: dockerd takes notice when it is next restarted, which restart:"
+            f" {module.params['restart']} does not allow now. Run again when it may be restarted."
+        )
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan the change and, outside check mode, make it; BreakwaterError when it can't or must not be."""
     params = module.params
@@ -313,19 +329,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             transaction.apply()
         elif unit_changed:
             transaction.write_settings(settings.text)
-    for warning in plan.warnings:
-        module.warn(warning)
-    if plan.pending:
-        module.warn(
-            f"{', '.join(plan.pending)}: dockerd leaves its default network alone while a container runs."
-            " Stop the containers and run again, or wait for the next reboot."
-        )
     deferred = [key for key in plan.changed if key not in plan.reloaded] if transaction.deferred else []
-    if deferred:
-        module.warn(
-            f"{', '.join(deferred)}: dockerd takes notice when it is next restarted, which restart: {params['restart']}"
-            " does not allow now. Run again when it may be restarted."
-        )
+    warn(module, plan, deferred)
     interrupts = state.containers and not plan.document.get("live-restore") and not params["allow_interruption"]
     return {
         "changed": config_changed or unit_changed,
