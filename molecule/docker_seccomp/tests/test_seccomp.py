@@ -189,6 +189,13 @@ class TestRecording:
         assert "The workload fails with all of AUDIT_WRITE" in said
 
 
+def test_preset_allows_nothing_that_the_engine_refuses() -> None:
+    told = module("docker_seccomp_diff_info", second=f"{DIRECTORY}/web.json", capabilities=["web"])
+    assert told["only_second"] == []
+    assert {"ptrace", "io_setup"} <= set(told["only_first"])
+    assert "socket" in [item["syscall"] for item in told["conditions"]]
+
+
 class TestChanges:
     def test_changed_default_takes_effect_without_a_container_ending(self, tmp_path: Path) -> None:
         process, former = kept(), default_path(BUSY)
