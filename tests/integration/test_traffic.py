@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Requests to a container's published port, at a steady rate from another machine, while its engine is hardened for the
-# first time, opened over TLS and given certificates of a new CA. Needs the test bed (`make bed`).
+# Requests to a container's published port, at a steady rate from another machine, while its engine is hardened and its
+# packets filtered for the first time, and while it is opened over TLS and given certificates of a new CA.
+# Needs the test bed (`make bed`).
 
 from __future__ import annotations
 
@@ -95,10 +96,17 @@ def container(host: container_host.ContainerHost) -> str:
     return host.run("docker inspect -f '{{.State.Pid}} {{.State.StartedAt}}' web")
 
 
-def test_first_hardening_loses_no_request(host: container_host.ContainerHost, load: Load) -> None:
+def site(directory: Path, *roles: str) -> str:
+    """Return a playbook with these roles of the collection."""
+    play = {"hosts": "all", "gather_facts": False, "roles": [f"breakwater.docker.{role}" for role in roles]}
+    (directory / "site.yml").write_text(yaml.safe_dump([play]))
+    return str(directory / "site.yml")
+
+
+def test_first_hardening_loses_no_request(host: container_host.ContainerHost, load: Load, tmp_path: Path) -> None:
     engine, process = dockerd(host), container(host)
     with load.running():
-        container_host.playbook("breakwater.docker.harden", NAME)
+        container_host.playbook(site(tmp_path, "docker_engine", "docker_firewall"), NAME)
     assert (load.lost, load.answered > PER_SECOND) == ([], True)
     assert "breakwater-restart" not in host.run("iptables -S INPUT")
     assert "docker-proxy" not in host.run("ps -A -o comm")
@@ -109,13 +117,10 @@ def test_first_hardening_loses_no_request(host: container_host.ContainerHost, lo
 def test_opening_the_port_and_rotation_lose_no_request(
     host: container_host.ContainerHost, load: Load, variables: dict[str, Any], tmp_path: Path
 ) -> None:
-    roles = ["breakwater.docker.docker_tls", "breakwater.docker.docker_engine"]
-    site = tmp_path / "site.yml"
-    site.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": roles}]))
     given = ("-e", json.dumps({**variables, "docker_engine_config": TLS}))
     engines, process = [dockerd(host)], container(host)
     with load.running():
-        container_host.playbook(str(site), NAME, *given)
+        container_host.playbook(site(tmp_path, "docker_tls", "docker_engine"), NAME, *given)
         engines.append(dockerd(host))
         container_host.playbook(
             "breakwater.docker.rotate_certificates", NAME, *given, "-e", "docker_tls_ca_rotate=true"
