@@ -25,6 +25,7 @@ _SCRIPTS = ("/usr/bin/dockerd-rootless.sh", "/usr/share/docker.io/contrib/docker
 _IDS = 65536
 _FIRST_ID = 100000
 _SYSTEMD_SECONDS = 20.0
+_STOP_SECONDS = 120.0
 _UNIT_TEXT = """\
 # Managed by breakwater.docker
 [Unit]
@@ -48,6 +49,28 @@ Delegate=yes
 [Install]
 WantedBy=default.target
 """
+
+
+#: The units of root's engine; its socket would start the service again, so it is stopped first.
+_ROOTS_UNITS = ("docker.socket", "docker.service")
+
+
+def roots_units(commands: CommandRunner) -> list[str]:
+    """Return the units of root's engine that run, or will after a reboot."""
+    shown = commands.run(("systemctl", "show", "--property=Id,ActiveState,UnitFileState", *_ROOTS_UNITS)).stdout
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n")]
+    return [
+        unit["Id"]
+        for unit in blocks
+        if unit.get("ActiveState") not in (None, "inactive", "failed") or unit.get("UnitFileState") == "enabled"
+    ]
+
+
+def stop_roots_engine(units: Sequence[str], commands: CommandRunner) -> None:
+    """Stop root's engine and keep it from starting; BreakwaterError when systemd refuses."""
+    done = commands.run(("systemctl", "disable", "--now", *units), timeout=_STOP_SECONDS)
+    if done.rc != 0:
+        raise BreakwaterError(f"Root's engine could not be stopped: {done.stderr.strip()}")
 
 
 class UserCommands:

@@ -30,8 +30,14 @@ options:
   candidate_version:
     description: The version to assume where no dockerd is installed yet, to predict in check mode.
     type: str
+  only:
+    description:
+      - Stops root's engine and keeps it from starting. Its containers are not removed.
+      - It is refused while any of them runs, unless O(allow_interruption) is set.
+    type: bool
+    default: false
   allow_interruption:
-    description: Allows a restart that stops running containers.
+    description: Allows what stops running containers.
     type: bool
     default: false
   timeout:
@@ -112,6 +118,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine 
     engine_socket,
     prepare,
     prepare_plan,
+    roots_units,
+    stop_roots_engine,
 )
 
 DROP_INS = f"{UNIT_FILE}.d"
@@ -145,6 +153,20 @@ def check_restart(prepared: Preparation, state: EngineState, allowed: bool) -> N
         )
 
 
+def roots_engine(module: AnsibleModule, commands: SubprocessRunner) -> list[str]:
+    """Return the units of root's engine that are to be stopped; InputError while its containers run."""
+    units = roots_units(commands) if module.params["only"] else []
+    if units and not module.params["allow_interruption"]:
+        host = EngineHost(LocalFileSystem(), commands, lambda path: EngineApi(path, timeout=5))
+        containers = host.state(DEFAULT_SOCKET, None).containers
+        if containers:
+            raise InputError(
+                f"Root's engine has {containers} running containers, which nobody would look after when it is stopped."
+                " Stop them first, or set allow_interruption: true; nothing was changed."
+            )
+    return units
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan the change and, outside check mode, make it; BreakwaterError when it can't or must not be."""
     params = module.params
@@ -156,6 +178,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     def examine() -> EngineHost:
         return EngineHost(files, commands, lambda path: EngineApi(engine_socket(path, number), timeout=5))
 
+    unwanted = roots_engine(module, root_commands)
     prepared = prepare_plan(params["user"], uid, files)
     file = ConfigFile(CONFIG_FILE)
     current = parse(file.read() or "", file.path)
@@ -170,6 +193,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     validate(host, plan, state)
     config_changed = plan.action != "none" or current != plan.document
     if not module.check_mode:
+        if unwanted:
+            stop_roots_engine(unwanted, root_commands)
         prepare(prepared, number, root_commands, commands)
         host = examine()
         settings = UnitSettings(ConfigFile(f"{DROP_INS}/breakwater.conf"), "", "")
@@ -183,10 +208,15 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     for warning in plan.warnings:
         module.warn(warning)
     return {
-        "changed": prepared.needed or config_changed or not state.running,
+        "changed": bool(unwanted) or prepared.needed or config_changed or not state.running,
         "socket": None if uid is None else f"unix://{engine_socket(DEFAULT_SOCKET, uid)}",
         "changed_keys": list(plan.changed),
         "diff": [
+            {
+                "before_header": "root's engine",
+                "before": "",
+                "after": "".join(f"{unit} stopped\n" for unit in unwanted),
+            },
             {"before_header": params["user"], "before": "", "after": prepared.words()},
             {"before_header": UNIT_FILE, "before": prepared.unit_before, "after": prepared.unit_after},
             {"before_header": CONFIG_FILE, "before": render(running), "after": render(plan.document)},
@@ -203,6 +233,7 @@ def main() -> None:
             "config": {"type": "dict", "default": {}, "no_log": True},
             "defaults": {"type": "dict", "default": {}, "no_log": True},
             "candidate_version": {"type": "str"},
+            "only": {"type": "bool", "default": False},
             "allow_interruption": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },

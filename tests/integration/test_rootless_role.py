@@ -71,7 +71,22 @@ def predicted(host: Host) -> str:
 
 
 @pytest.fixture(scope="module")
-def engine(host: Host, predicted: str) -> Host:
+def refused(host: Host, predicted: str) -> str:
+    """Both engines run, and root's has a container."""
+    code, said = host.converge()
+    assert code == 0, said
+    host.run(
+        "docker load -qi /usr/share/breakwater/busybox.tar; docker run -d --name roots busybox:local sleep 100000000"
+    )
+    code, said = host.converge(only=True)
+    assert code != 0
+    assert host.run("docker ps -q --filter name=roots")
+    host.run("docker rm -f roots")
+    return said
+
+
+@pytest.fixture(scope="module")
+def engine(host: Host, refused: str) -> Host:
     code, said = host.converge(only=True)
     assert code == 0, said
     return host
@@ -81,6 +96,10 @@ def test_check_mode_on_a_pristine_host_predicts_and_writes_nothing(predicted: st
     assert f"ConditionUser={USER}" in predicted
     assert '"icc": false' in predicted
     assert "failed=0" in predicted
+
+
+def test_engine_of_root_is_not_stopped_under_its_containers(refused: str) -> None:
+    assert "Root's engine has 1 running containers" in refused
 
 
 def test_container_runs_without_root(engine: Host) -> None:
