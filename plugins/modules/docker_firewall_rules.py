@@ -59,7 +59,9 @@ options:
     type: bool
     default: false
   trusted_clients:
-    description: Addresses and networks that may command the engine over TCP. Containers never may.
+    description:
+      - Addresses and networks that may command the engine over TCP. Containers never may.
+      - An empty list is refused where the engine verifies clients (C(tlsverify)), which would be shut out.
     type: list
     elements: str
     default: []
@@ -182,7 +184,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import (
     iptables,
     nftables,
@@ -213,8 +215,14 @@ def look_around(module: AnsibleModule, wanted: policy.Policy) -> tuple[str, rule
     files = LocalFileSystem()
     with EngineApi(DEFAULT_SOCKET) as api:
         engine = surroundings.read_engine(api)
+    settings = surroundings.daemon_settings(files, DEFAULT_SOCKET)
+    if surroundings.serves_clients(settings) and not wanted.trusted_clients:
+        raise InputError(
+            "The engine is commanded over TLS, and no client may reach it, since trusted_clients is empty: list the"
+            " clients' addresses, or take the engine off the network. Nothing was changed."
+        )
     proxied: tuple[tuple[str, int], ...] = ()
-    if wanted.default_deny and not wanted.input and surroundings.uses_proxy(files, DEFAULT_SOCKET):
+    if wanted.default_deny and not wanted.input and surroundings.uses_proxy(settings):
         proxied = engine.published_ports
         module.warn(
             "default_deny closes what is published now. What is published later is open to IPv6 and to containers until"

@@ -18,7 +18,7 @@ from typing import Any, Iterator
 import pytest
 import yaml
 
-from ansible_collections.breakwater.docker.tests.integration import container_host
+from ansible_collections.breakwater.docker.tests.integration import ansible_runs, container_host
 
 NAME = f"breakwater-traffic-{os.getpid()}"
 PER_SECOND = 25
@@ -129,3 +129,18 @@ def test_opening_the_port_and_rotation_lose_no_request(
     assert (load.lost, load.answered > PER_SECOND) == ([], True)
     assert len(set(engines)) == len(engines)
     assert container(host) == process
+
+
+def test_clients_of_the_port_are_not_shut_out_unnamed(host: container_host.ContainerHost) -> None:
+    before = host.run("iptables-save -t filter")
+    given = json.dumps({"docker_hardening_areas": ["firewall"]})
+    run = ansible_runs.start("ansible-playbook", "breakwater.docker.harden", "-i", f"{NAME},", "-e", given)
+    said = " ".join(ansible_runs.finished(run).split())
+    assert run.returncode != 0
+    assert "no client may reach it, since trusted_clients is empty" in said
+    assert rules(host.run("iptables-save -t filter")) == rules(before)
+
+
+def rules(saved: str) -> list[str]:
+    """Return the rules without their counters and dates."""
+    return [line for line in saved.splitlines() if line.startswith("-A")]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
@@ -59,10 +59,19 @@ def _bridge(network: dict[str, Any]) -> str:
     return (network.get("Options") or {}).get(_BRIDGE_NAME) or f"br-{network['Id'][:12]}"
 
 
-def uses_proxy(files: FileSystem, socket: str) -> bool:
-    """Tell whether the dockerd behind `socket` serves published ports by docker-proxy, as it does by default."""
-    settings = read_settings(files, scan(files), socket)
+def daemon_settings(files: FileSystem, socket: str) -> DaemonSettings:
+    """Return what the dockerd behind `socket` was started with; it has no process where none runs."""
+    return read_settings(files, scan(files), socket)
+
+
+def uses_proxy(settings: DaemonSettings) -> bool:
+    """Tell whether dockerd serves published ports by docker-proxy, as it does by default."""
     return settings.process is not None and settings.values.get("userland-proxy") is not False
+
+
+def serves_clients(settings: DaemonSettings) -> bool:
+    """Tell whether dockerd is commanded over TLS by clients that have certificates."""
+    return settings.process is not None and settings.values.get("tlsverify") is True
 
 
 def ssh_peer(files: FileSystem, pid: int | None = None) -> Peer | None:

@@ -11,10 +11,14 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroundings import (
     Engine,
+    daemon_settings,
     read_engine,
+    serves_clients,
     ssh_peer,
+    uses_proxy,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import dockerd
 
 NETWORKS = [
     {"Id": "a" * 64, "Options": {"com.docker.network.bridge.name": "docker0"}},
@@ -84,3 +88,25 @@ def test_peer_is_found_through_sudo(proc: Path, value: str, address: str, port: 
 def test_no_ssh_no_peer(proc: Path) -> None:
     assert ssh_peer(LocalFileSystem(str(proc)), 30) is None
     assert ssh_peer(LocalFileSystem(str(proc)), 31) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "proxy", "clients"),
+    [
+        ((), True, False),
+        (("--userland-proxy=false",), False, False),
+        (("--tlsverify", "--tlscacert=/ca.pem"), True, True),
+        (("--tls",), True, False),
+    ],
+)
+def test_what_dockerd_was_started_with(tmp_path: Path, arguments: tuple[str, ...], proxy: bool, clients: bool) -> None:
+    dockerd(tmp_path, *arguments)
+    settings = daemon_settings(LocalFileSystem(str(tmp_path)), "/run/docker.sock")
+    assert uses_proxy(settings) is proxy
+    assert serves_clients(settings) is clients
+
+
+def test_no_dockerd(tmp_path: Path) -> None:
+    settings = daemon_settings(LocalFileSystem(str(tmp_path)), "/run/docker.sock")
+    assert not uses_proxy(settings)
+    assert not serves_clients(settings)
