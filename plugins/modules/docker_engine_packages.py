@@ -35,7 +35,7 @@ options:
     default: false
   may_restart:
     description:
-      - Whether dockerd may be restarted, as the packages' own scripts do when upgraded. Otherwise an upgrade is
+      - Whether dockerd may be restarted, which an upgrade takes and some packages do by themselves. Otherwise it is
         left to a later run, and a warning says so.
     type: bool
     default: true
