@@ -10,8 +10,8 @@ short_description: Lets the kernel record who touches Docker's files
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Writes one file of audit rules for those of the named paths that the host has, and loads it when the kernel lacks any
-    of them. Rules of other files stay.
+  - Writes one file of audit rules for those of the named paths that the host has, and loads it when the kernel lacks
+    one of them. Rules of other files stay.
   - Where auditing can't run, in a container for example, O(load=false) only writes the file.
 options:
   paths:

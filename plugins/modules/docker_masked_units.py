@@ -10,8 +10,8 @@ short_description: Stops and masks units that a container host does not need
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Masks those of the named units that the host has, all of them in one call. Unlike a disabled unit, a masked one can't
-    be started by another unit, by its socket or by a package's upgrade.
+  - Masks those of the named units that the host has, all of them in one call. Unlike a disabled unit, a masked one
+    can't be started by another unit, by its socket or by a package's upgrade.
   - A unit that an active unit outside the list requires is kept, and so is everything in O(needed).
   - Docker's, containerd's, ssh's and systemd's own units are refused.
 options:

@@ -227,9 +227,8 @@ def test_administrator_closes_root_and_passwords(host: Any, by_ssh: dict[str, st
 
 def test_password_of_a_user_without_a_key_stays(host: Any, by_ssh: dict[str, str]) -> None:
     admin = {**by_ssh, "ansible_user": "admin", "ansible_become": True}
-    persistent = {
-        "ansible_ssh_common_args": by_ssh["ansible_ssh_common_args"] + "-kept -o ControlMaster=auto -o ControlPersist=60"
-    }
+    kept = "-kept -o ControlMaster=auto -o ControlPersist=60"
+    persistent = {"ansible_ssh_common_args": by_ssh["ansible_ssh_common_args"] + kept}
     assert changed(run(ROLE, "--tags", "files", **{**admin, **persistent})) == 0
     host.check_output("mv /home/admin/.ssh/authorized_keys /root/")
     try:
