@@ -88,7 +88,7 @@ bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of t
 	@python tests/benchmark/fleet.py
 
 clean: demo-clean ## remove all that the other targets made, except Debian's packages
-	for machine in .cache/bed/vm/*/; do tests/bed/vm.py stop "$$(basename "$$machine")"; done
+	for machine in .cache/bed/vm/*/; do $(PYTHON) tests/bed/vm.py stop "$$(basename "$$machine")"; done
 	docker image ls --quiet breakwater-vm | xargs --no-run-if-empty docker image rm --force
 	docker image ls --quiet breakwater-host | xargs --no-run-if-empty docker image rm --force
 	docker image ls --quiet breakwater-base | xargs --no-run-if-empty docker image rm --force

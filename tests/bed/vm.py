@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Start and stop virtual machines of the test bed, whose disks vm_image.sh makes.
 
-vm.py start NAME DISK [KERNEL_ARGUMENT...]: boots a machine on a copy of a disk (debian13) and prints, as JSON, the port
+vm.py start NAME DISK: boots a machine on a copy of a disk (debian13) and prints, as JSON, the port
 of 127.0.0.1 and the key by which ssh reaches its root; so does `ssh -F .cache/bed/vm/NAME/ssh_config NAME`.
 vm.py stop NAME: ends it and removes its disk.
 """
@@ -66,18 +65,17 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def boot(name: str, disk: str, place: Path, port: int, arguments: list[str]) -> subprocess.Popen[bytes]:
-    """Start QEMU, detached from this process; the machine's name and key are in the kernel's command line."""
+def boot(name: str, disk: str, place: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start QEMU, detached from this process; systemd reads the machine's name and key from the BIOS's tables."""
     key = base64.b64encode((VM / "key.pub").read_bytes()).decode()
-    append = f"root=/dev/vda rw console=ttyS0 net.ifnames=0 systemd.hostname={name}"
-    append += f" systemd.set_credential_binary=ssh.authorized_keys.root:{key} {' '.join(arguments)}"
     own, source = place / "disk.qcow2", VM / disk
     backing = ["-b", f"{source}.raw", "-F", "raw"]
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(own)], check=True)
     # no KVM: what the tests see must not depend on the machine that they run on
     command = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "tcg,thread=multi"]
     command += ["-cpu", "max", "-smp", "2", "-m", "2048", "-serial", f"file:{place}/console.log"]
-    command += ["-kernel", f"{source}.kernel", "-initrd", f"{source}.initrd", "-append", append]
+    command += ["-kernel", f"{source}.grub", "-smbios", f"type=11,value=io.systemd.credential:system.hostname={name}"]
+    command += ["-smbios", f"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root={key}"]
     command += ["-drive", f"file={own},if=virtio,cache=unsafe", "-device", "virtio-net-pci,netdev=net"]
     command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"]
     with wait_for_slot() as slot, (place / "qemu.log").open("wb") as log:
@@ -108,7 +106,7 @@ def wait_until_up(machine: subprocess.Popen[bytes], place: Path) -> None:
     raise SystemExit(f"The virtual machine is not running ({state}), for which it has {BOOT_SECONDS} s:\n{logs}")
 
 
-def start(name: str, disk: str, arguments: list[str]) -> None:
+def start(name: str, disk: str) -> None:
     """Boot a machine and print how to reach it; one of that name that runs already is ended."""
     if not (VM / f"{disk}.inputs").exists():
         raise SystemExit(f"There is no disk {disk}: make it by tests/bed/vm_image.sh .cache/bed, or by make vm-bed.")
@@ -117,7 +115,7 @@ def start(name: str, disk: str, arguments: list[str]) -> None:
     place.mkdir()
     port = free_port()
     (place / "ssh_config").write_text(SSH_CONFIG.format(name=name, port=port, key=VM / "key"), encoding="utf-8")
-    machine = boot(name, disk, place, port, arguments)
+    machine = boot(name, disk, place, port)
     try:
         wait_until_up(machine, place)
     except BaseException:
@@ -152,8 +150,8 @@ def runs(pid: int, place: Path) -> bool:
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    if words[:1] == ["start"] and len(words) > 2:
-        start(words[1], words[2], words[3:])
+    if words[:1] == ["start"] and len(words) == 3:
+        start(words[1], words[2])
     elif words[:1] == ["stop"] and len(words) == 2:
         stop(words[1])
     else:

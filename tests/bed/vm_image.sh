@@ -1,6 +1,6 @@
 #!/bin/sh
 # vm_image.sh WORK_DIRECTORY: builds the disk of the test bed's virtual machines where it is missing or its inputs have
-# changed, as WORK_DIRECTORY/vm/debian13.{raw,kernel,initrd}, and the key by which they let in.
+# changed, as WORK_DIRECTORY/vm/debian13.raw with its boot loader debian13.grub, and the key by which they let in.
 # Needs breakwater-host:debian13-docker (images.sh).
 set -eu
 
@@ -29,8 +29,7 @@ container=$(docker create "$image")
 trap 'rm -rf "$tree"; docker rm "$container" >/dev/null' EXIT
 # By .dockerenv systemd would take the machine for a container, and leave out half of the boot.
 docker export "$container" | tar -C "$tree" -x --xattrs --xattrs-include='*' --exclude=.dockerenv
-cp "$tree/vmlinuz" "$disk.kernel"
-cp "$tree/initrd.img" "$disk.initrd"
+cp "$tree/boot/grub/test-bed.img" "$disk.grub"
 rm -f "$disk.raw"
 truncate -s 6G "$disk.raw"
 mkfs.ext4 -q -F -d "$tree" "$disk.raw"

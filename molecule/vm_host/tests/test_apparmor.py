@@ -1,0 +1,50 @@
+# Containers under AppArmor profiles of their own, on a kernel that enforces them and was booted since they were made.
+
+from __future__ import annotations
+
+from typing import Any
+
+import bed
+import pytest
+
+testinfra_hosts = bed.hosts()
+WRITE = "echo x >/root/file"
+RAW_SOCKET = "ping -c 1 -W 2 127.0.0.1"
+
+
+def under(host: Any, profile: str, script: str) -> tuple[bool, str]:
+    """Run a script in a container under the profile; return whether it succeeded, and what it complained of."""
+    done = host.run(f"docker run --rm --security-opt apparmor={profile} busybox:local sh -c '{script}'")
+    return done.rc == 0, done.stderr
+
+
+@pytest.mark.parametrize("script", [WRITE, RAW_SOCKET, "cat /etc/shadow"])
+def test_what_the_engines_profile_allows_is_refused(host: Any, script: str) -> None:
+    assert under(host, "docker-default", script)[0]
+    succeeded, complaint = under(host, "lab", script)
+    assert not succeeded
+    assert "permission denied" in complaint.lower()
+
+
+@pytest.mark.parametrize("script", ["echo x >/tmp/file", "cat /etc/group", "nc -l -p 80 & nc 127.0.0.1 80 </dev/null"])
+def test_what_the_workload_needs_is_allowed(host: Any, script: str) -> None:
+    assert under(host, "lab", script) == (True, "")
+
+
+def test_complaining_profile_refuses_nothing_and_tells(host: Any) -> None:
+    assert under(host, "draft", WRITE)[0]
+    assert 'apparmor="ALLOWED"' in host.check_output("journalctl -k --grep 'profile=\"draft\"' | tail -n 1")
+
+
+def test_kernel_holds_the_process_by_the_profile(host: Any) -> None:
+    container = host.check_output("docker run -d --rm --security-opt apparmor=lab busybox:local sleep 1000")
+    label = host.check_output(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {container})/attr/current | tr -d '\\0'")
+    host.check_output(f"docker rm -f {container}")
+    assert label == "lab (enforce)"
+
+
+def test_profile_that_is_no_longer_listed_is_gone(host: Any) -> None:
+    assert "lab (enforce)" in host.check_output("cat /sys/kernel/security/apparmor/profiles")
+    assert "gone (" not in host.check_output("cat /sys/kernel/security/apparmor/profiles")
+    assert not host.file("/etc/apparmor.d/breakwater.gone").exists
+    assert host.file("/etc/apparmor.d/breakwater.lab").exists
