@@ -12,21 +12,21 @@ run() { docker run --rm "$@"; }
 
 docker load -qi /usr/share/breakwater/busybox.tar >/dev/null
 # A daemon that maps users gives host namespaces only to those who ask for the host's users.
-host=
-! docker info -f '{{.SecurityOptions}}' | grep -q name=userns || host=--userns=host
+host=--userns=host
+docker info -f '{{.SecurityOptions}}' | grep -q name=userns || host=--userns=
 # Docker 20.10 asks for every capability, of which a container host of the test bed lacks one.
-privileged=--privileged
-! docker --version | grep -q ' 20\.' || privileged='--cap-add SYS_ADMIN --security-opt apparmor=unconfined'
+set -- --privileged
+! docker --version | grep -q ' 20\.' || set -- --cap-add SYS_ADMIN --security-opt apparmor=unconfined
 
 expect 0 run busybox:local id -u
-expect mounted run $privileged $host busybox:local sh -c 'mkdir /x && mount -t tmpfs none /x && echo mounted'
+expect mounted run "$@" "$host" busybox:local sh -c 'mkdir /x && mount -t tmpfs none /x && echo mounted'
 expect 00000000aa0425fb run --cap-add SYS_TIME busybox:local sh -c "grep CapEff /proc/self/status | cut -f 2"
 expect 1 run --ulimit core=512 busybox:local sh -c 'ulimit -c'
 expect '' run -v workload:/data busybox:local sh -c 'echo kept >/data/file'
 expect kept run -v workload:/data busybox:local cat /data/file
 expect "$(hostname)" run -v /etc/hostname:/name:ro busybox:local cat /name
 expect tmpfs run --tmpfs /t busybox:local sh -c "mount | grep ' /t ' | cut -d ' ' -f 1"
-expect "$(hostname)" run --network host --pid host --ipc host --uts host $host busybox:local hostname
+expect "$(hostname)" run --network host --pid host --ipc host --uts host "$host" busybox:local hostname
 expect named run --hostname named busybox:local hostname
 
 trap 'docker rm -f workload >/dev/null; docker network rm workload >/dev/null; docker volume rm workload >/dev/null' EXIT
@@ -54,7 +54,7 @@ for buildkit in 0 1; do
     # Debian 13 has no BuildKit for the client unless docker-buildx is installed.
     [ "$buildkit" = 0 ] || docker --version | grep -q ' 20\.' || [ -e /usr/libexec/docker/cli-plugins/docker-buildx ] || continue
     DOCKER_BUILDKIT=$buildkit docker build --no-cache -q -t workload:built - </tmp/Dockerfile >/dev/null 2>&1
-    expect 'i686 4755' run workload:built sh -c 'echo $(cat /machine) $(stat -c %a /bin/busybox)'
+    expect 'i686 4755' run workload:built sh -c "echo \$(cat /machine) \$(stat -c %a /bin/busybox)"
     docker image rm workload:built >/dev/null
 done
 docker image rm workload:committed >/dev/null
