@@ -38,7 +38,8 @@ def test_complaining_profile_refuses_nothing_and_tells(host: Any) -> None:
 
 def test_kernel_holds_the_process_by_the_profile(host: Any) -> None:
     container = host.check_output("docker run -d --rm --security-opt apparmor=lab busybox:local sleep 1000")
-    label = host.check_output(f"cat /proc/$(docker inspect -f '{{{{.State.Pid}}}}' {container})/attr/current | tr -d '\\0'")
+    pid = host.check_output(f"docker inspect -f '{{{{.State.Pid}}}}' {container}")
+    label = host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current")
     host.check_output(f"docker rm -f {container}")
     assert label == "lab (enforce)"
 
