@@ -1,22 +1,23 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Debian packages by the tools that every Debian has. Sources: dpkg-query(1), apt-get(8), apt.conf(5).
+# Packages that must be there, and on Debian those that must not, by the tools that every host has.
+# Sources: dpkg-query(1), apt-get(8), apt.conf(5).
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
-
-#: Seconds for a download over a slow line, and for apt-get to think on a busy host.
-_TIMEOUT = 1800
-_THINKING_TIMEOUT = 120
-_APT = (
-    *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"),
-    *("-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"),
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import (
+    ANSWER_TIMEOUT,
+    TIMEOUT,
+    Apt,
+    Manager,
+    checked,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
+
 #: What is installed decides about a removal: the package lists, which take seconds to read, are left out. With empty
 #: names of caches apt-get writes none.
 _SIMULATE = (
@@ -34,16 +35,16 @@ class Removal(NamedTuple):
     kept: dict[str, tuple[str, ...]]
 
 
-def missing(names: Sequence[str], commands: CommandRunner) -> list[str]:
-    """Return the packages that are not installed, in the given order; InputError where there is no dpkg."""
-    installed = _installed(names, commands)
+def missing(names: Sequence[str], manager: Manager) -> list[str]:
+    """Return the packages that are not installed, in the given order."""
+    installed = manager.installed(names) if names else {}
     return [name for name in names if name not in installed]
 
 
-def install(names: Sequence[str], commands: CommandRunner) -> None:
+def install(names: Sequence[str], manager: Manager) -> None:
     """Install packages without those that they merely recommend, from fresh lists; BreakwaterError says why not."""
-    _checked(commands.run((*_APT, "update"), timeout=_TIMEOUT))
-    _checked(commands.run((*_APT, "--no-install-recommends", "install", *names), timeout=_TIMEOUT))
+    manager.refresh()
+    manager.install(dict.fromkeys(names), change_held=False)
 
 
 def superfluous(patterns: Sequence[str], commands: CommandRunner) -> Removal:
@@ -64,12 +65,12 @@ def superfluous(patterns: Sequence[str], commands: CommandRunner) -> Removal:
 
 def remove(names: Sequence[str], commands: CommandRunner) -> None:
     """Remove packages, leaving their configuration; BreakwaterError says why not."""
-    _checked(commands.run((*_APT, "remove", *names), timeout=_TIMEOUT))
+    checked(commands.run((*Apt.GET, "remove", *names), timeout=TIMEOUT))
 
 
 def orphaned(commands: CommandRunner) -> list[str]:
     """Return the packages that were installed for others which are gone, sorted; none where apt-get does not tell."""
-    return sorted(_REMOVED.findall(commands.run((*_SIMULATE, "autoremove"), timeout=_THINKING_TIMEOUT).stdout))
+    return sorted(_REMOVED.findall(commands.run((*_SIMULATE, "autoremove"), timeout=ANSWER_TIMEOUT).stdout))
 
 
 def _installed(patterns: Sequence[str], commands: CommandRunner) -> set[str]:
@@ -77,19 +78,12 @@ def _installed(patterns: Sequence[str], commands: CommandRunner) -> set[str]:
         return set()
     shown = commands.run(("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", *patterns))
     if shown.rc is None:
-        raise InputError("This host has no dpkg: only Debian and its derivatives can be managed.")
+        raise InputError("This host has no dpkg: packages are removed on Debian and its derivatives only.")
     return {line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")}
 
 
 def _taken_along(names: set[str], commands: CommandRunner) -> set[str]:
     """Return everything that goes when `names` are removed."""
-    result = commands.run((*_SIMULATE, "remove", *sorted(names)), timeout=_THINKING_TIMEOUT)
-    _checked(result)
+    result = commands.run((*_SIMULATE, "remove", *sorted(names)), timeout=ANSWER_TIMEOUT)
+    checked(result)
     return {name.partition(":")[0] for name in _REMOVED.findall(result.stdout)}
-
-
-def _checked(result: CommandResult) -> None:
-    if result.rc != 0:
-        errors = [line for line in result.stderr.splitlines() if line.startswith("E: ")]
-        reason = " ".join(errors) or result.stderr.strip()[-500:]
-        raise BreakwaterError(f"apt-get failed: {reason} Correct the package sources and run again.")

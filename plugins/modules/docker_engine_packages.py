@@ -81,10 +81,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_packages import (
     apply,
     make_plan,
-    manager_of,
     present,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import manager_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
 
 

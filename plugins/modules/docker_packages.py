@@ -6,13 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_packages
-short_description: Installs and removes Debian packages, and predicts it on any Debian
+short_description: Installs packages and removes Debian's, and predicts it on any host
 version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Installs the packages that are missing, without those that they merely recommend, and removes what must be absent.
   - Unlike M(ansible.builtin.apt) it needs no python3-apt, which a stock Debian does not have, so check mode works there
     and a real run installs nothing else. It predicts without package lists too.
+  - Packages are installed by apt or dnf, whichever the host has.
 options:
   name:
     description: Names of the packages that must be installed.
@@ -21,7 +22,8 @@ options:
     default: []
   absent:
     description:
-      - Names of packages that must not be installed; dpkg's patterns are allowed. Their configuration files stay.
+      - Names of packages that must not be installed, on Debian and its derivatives only; dpkg's patterns are allowed.
+        Their configuration files stay.
       - A package that others need, which its removal would take along, is kept.
     type: list
     elements: str
@@ -73,6 +75,7 @@ orphaned:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import manager_of
 from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
     Removal,
     install,
@@ -92,13 +95,14 @@ def main() -> None:
     removal = Removal((), {})
     orphans = {}
     try:
-        names = missing(module.params["name"], commands)
+        manager = manager_of(commands)
+        names = missing(module.params["name"], manager)
         if module.params["absent"]:
             removal = superfluous(module.params["absent"], commands)
         if removal.remove and not module.check_mode:
             remove(removal.remove, commands)
         if names and not module.check_mode:
-            install(names, commands)
+            install(names, manager)
         if module.params["absent"]:
             orphans = {"orphaned": orphaned(commands)}
     except BreakwaterError as error:

@@ -8,6 +8,7 @@ from typing import Sequence
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import Apt
 from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
     Removal,
     install,
@@ -30,22 +31,27 @@ class Commands:
 
 
 def test_missing_packages_in_their_order() -> None:
-    shown = "containerd installed\ndocker.io config-files\ndocker-cli installed\n"
+    shown = "containerd 1.7 installed\ndocker.io 26.1 config-files\ndocker-cli 26.1 installed\n"
     commands = Commands(CommandResult(1, shown, "dpkg-query: no packages found matching tini\n"))
-    assert missing(["tini", "docker-cli", "docker.io"], commands) == ["tini", "docker.io"]
+    assert missing(["tini", "docker-cli", "docker.io"], Apt(commands)) == ["tini", "docker.io"]
 
 
-def test_host_without_dpkg() -> None:
-    with pytest.raises(InputError, match="no dpkg: only Debian"):
-        missing(["docker.io"], Commands(CommandResult(None, "", "dpkg-query is not installed")))
+def test_nothing_is_missing_where_nothing_is_asked_for() -> None:
+    assert missing([], Apt(Commands())) == []
+
+
+def test_packages_are_not_removed_without_dpkg() -> None:
+    with pytest.raises(InputError, match="no dpkg: packages are removed on Debian"):
+        superfluous(["gcc"], Commands(CommandResult(None, "", "dpkg-query is not installed")))
 
 
 def test_install_refreshes_the_lists_first() -> None:
     done = CommandResult(0, "", "")
     commands = Commands(done, done)
-    install(["docker.io", "docker-cli"], commands)
+    install(["docker.io", "docker-cli"], Apt(commands))
     assert commands.seen[0].endswith(" update")
-    assert commands.seen[1].endswith(" --no-install-recommends install docker.io docker-cli")
+    assert commands.seen[1].endswith("=--force-confold install docker.io docker-cli")
+    assert " --no-install-recommends " in commands.seen[1]
 
 
 @pytest.mark.parametrize(
@@ -53,8 +59,8 @@ def test_install_refreshes_the_lists_first() -> None:
     [("W: x\nE: Unable to locate package docker.io\n", "E: Unable to locate package docker.io Correct"), ("no", "no")],
 )
 def test_failure_tells_apts_reason(stderr: str, reason: str) -> None:
-    with pytest.raises(BreakwaterError, match=f"apt-get failed: {reason}"):
-        install(["docker.io"], Commands(CommandResult(100, "", stderr)))
+    with pytest.raises(BreakwaterError, match=f"manager failed: {reason}"):
+        install(["docker.io"], Apt(Commands(CommandResult(100, "", stderr))))
 
 
 class Removals:
