@@ -10,7 +10,7 @@ import errno
 import json
 import socket
 import time
-from typing import Any, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 
@@ -39,6 +39,10 @@ def socket_path_of(docker_host: str) -> str:
     return path
 
 
+class RefusalError(EngineError):
+    """The engine, or the registry that it asked, refuses to answer this user."""
+
+
 class EngineApi:
     """The Engine API (an EngineReader); a context manager that closes the connection."""
 
@@ -48,12 +52,15 @@ class EngineApi:
         timeout: float = 10.0,
         max_document: int = MAX_DOCUMENT,
         connect: Callable[[float], socket.socket] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare to read from the socket at `path`, at most `timeout` seconds and `max_document` bytes a document.
 
         All documents together may take ten times as long.
         `connect` opens a connection within so many seconds to an engine elsewhere, of which `path` is the address.
+        `headers` are sent with every request.
         """
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         self._path = path
         self._connect = connect or self._connect_locally
         self._timeout = timeout
@@ -122,9 +129,10 @@ class EngineApi:
             raise MissingDocumentError("invalid", f"The engine at {self._path} has nothing at {path}.")
         if status in (401, 403):
             reason = f"The engine at {self._path} refuses to show {path} (HTTP {status})."
-            raise EngineError("unreadable", f"{reason} Allow it in the authorization plugin for this user.")
+            raise RefusalError("unreadable", f"{reason} Allow it in the authorization plugin for this user.")
         if status != 200:
-            raise EngineError("invalid", f"The engine at {self._path} answered {path} with HTTP {status}.")
+            reason = f"The engine at {self._path} answered {path} with HTTP {status}"
+            raise EngineError("invalid", f"{reason}{_words(body)}.")
         try:
             return json.loads(body.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
@@ -149,7 +157,8 @@ class EngineApi:
     def _request(self, paths: Sequence[str]) -> None:
         if self._connection is None:
             self._connection = self._connect(self._timeout)
-        requests = (f"GET {path} HTTP/1.1\r\nHost: docker\r\nUser-Agent: breakwater\r\n\r\n" for path in paths)
+        head = f"Host: docker\r\nUser-Agent: breakwater\r\n{self._headers}\r\n"
+        requests = (f"GET {path} HTTP/1.1\r\n{head}" for path in paths)
         self._connection.sendall("".join(requests).encode())
 
     def _connect_locally(self, timeout: float) -> socket.socket:
@@ -254,3 +263,12 @@ class EngineApi:
         if not data:
             raise self._invalid("it ended its answer early")
         self._buffer += data
+
+
+def _words(body: bytes) -> str:
+    """Return what an engine says about its error, where it says anything."""
+    try:
+        message = json.loads(body.decode("utf-8", "replace"))["message"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return ""
+    return ": " + str(message).strip().rstrip(".")[:300]

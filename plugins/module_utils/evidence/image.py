@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
 
@@ -145,16 +146,6 @@ def _environment_secrets(image: Document) -> list[str]:
 
 def _digests(about: Document) -> list[str]:
     return [digest for digest in about.strings("RepoDigests") if not digest.startswith("<none>")]
-
-
-def repository(reference: str) -> str:
-    """Return the full name of an image's repository: `debian:13` is in `docker.io/library/debian`."""
-    name = reference.partition("@")[0]
-    name = re.sub(r":[^:/]*$", "", name)
-    host, slash, _rest = name.partition("/")
-    if slash and ("." in host or ":" in host or host == "localhost"):
-        return name
-    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
 
 
 def _moment(image: Document) -> datetime | None:

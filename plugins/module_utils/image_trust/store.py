@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# A host's policy, its trust anchors, and the record of the digests that were verified by them. Only root may have
+# written them: what somebody else could have changed is not used.
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import Any, Mapping, NamedTuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import policy as policies
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+DIRECTORY = "/etc/docker/image-trust"
+POLICY = f"{DIRECTORY}/policy.json"
+KEYS = f"{DIRECTORY}/keys"
+RECORD_DIRECTORY = "/var/lib/breakwater"
+RECORD = f"{RECORD_DIRECTORY}/verified-images.json"
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Verified(NamedTuple):
+    """That a digest was verified: under which demands (an entry's fingerprint), by what, and when (UTC)."""
+
+    fingerprint: str
+    key: str
+    verified_at: str
+
+
+def anchor_path(name: str) -> str:
+    """Return where the trust anchor of this name lies: a public key, certificates, or a Sigstore trusted root."""
+    return f"{KEYS}/{name}"
+
+
+def read_anchor(files: FileSystem, name: str) -> str:
+    """Return a trust anchor's content; UnreadableError where there is none, or not only root can write it."""
+    return _read(files, anchor_path(name), (DIRECTORY, KEYS))
+
+
+def anchors_of(files: FileSystem, entry: policies.Entry) -> dict[str, str]:
+    """Return the content of an entry's trust anchors by their names; UnreadableError as `read_anchor`."""
+    if entry.verifier == policies.CONTENT_TRUST:
+        return {}
+    return {name: read_anchor(files, name) for name in entry.keys}
+
+
+def read_policy(files: FileSystem) -> policies.Policy | None:
+    """Return the host's policy, None where it has none; UnreadableError where it can't be relied on."""
+    try:
+        text = _read(files, POLICY, (DIRECTORY,))
+    except FileNotFoundError:
+        return None
+    try:
+        return policies.parse(_object(text, POLICY)["policy"])
+    except (InputError, KeyError, TypeError, AttributeError):
+        raise UnreadableError(f"{POLICY} is not a policy: run the role docker_image_trust again") from None
+
+
+def read_record(files: FileSystem) -> dict[str, Verified]:
+    """Return what was verified, by REPOSITORY@DIGEST; UnreadableError where it can't be relied on."""
+    try:
+        text = _read(files, RECORD, (RECORD_DIRECTORY,))
+    except FileNotFoundError:
+        return {}
+    try:
+        return {name: Verified(**item) for name, item in _object(text, RECORD)["images"].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise UnreadableError(f"{RECORD} is not a record of images: remove it, and verify them again") from None
+
+
+def record_text(record: Mapping[str, Verified]) -> str:
+    """Return the record's file."""
+    images = {name: item._asdict() for name, item in record.items()}
+    return json.dumps({"schema": 1, "images": images}, indent=2, sort_keys=True) + "\n"
+
+
+def _object(text: str, path: str) -> Mapping[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise UnreadableError(f"{path} is not JSON") from None
+
+
+def _read(files: FileSystem, path: str, directories: tuple[str, ...]) -> str:
+    """Return a file's text; FileNotFoundError without one, UnreadableError when not only root could have written it."""
+    for place in (*directories, path):
+        status = files.lstat(place)
+        expected = stat.S_ISREG if place == path else stat.S_ISDIR
+        if not expected(status.st_mode) or status.st_uid != 0 or status.st_mode & _OTHERS_WRITE:
+            rights = f"owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}"
+            raise UnreadableError(f"{place} is not root's alone ({rights}), so it can have been tampered with")
+    return files.read_text(path)

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import parse
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.cosign import Cosign
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.policy import Entry
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import Verdict
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="keys have to be root's")
+
+DIGEST = "sha256:" + "0" * 64
+WEB = parse("registry.example.org:5000/web:1")
+PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+KEYS = {"release": PUBLIC_KEY, "next": PUBLIC_KEY, "ca": "-----BEGIN CERTIFICATE-----\nMIIB\n", "root": '{"tlogs": []}'}
+#: As cosign 2.5 printed them.
+SIGNED = json.dumps([{"critical": {"image": {"docker-manifest-digest": DIGEST}}, "optional": None}])
+UNSIGNED = "WARNING: Skipping tlog verification\nError: no signatures found\nerror during command execution: no"
+OTHER = "Error: no matching signatures: invalid signature when validating ASN.1 encoded signature\nerror during"
+ANNOTATION = "Error: no matching signatures: missing or incorrect annotation\nerror during command execution: x"
+UNREACHABLE = 'Error: Get "https://registry.example.org:5000/v2/": dial tcp: connection refused\nerror during x'
+
+
+def entry(*keys: str, **more: Any) -> Entry:
+    return Entry("registry.example.org:5000/*", "verify", "cosign", keys, **more)
+
+
+def verify(root: Path, commands: RecordedCommands, demanded: Entry) -> Verdict:
+    directory = root / "etc/docker/image-trust/keys"
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, content in KEYS.items():
+        (directory / name).write_text(content)
+    return Cosign(commands, LocalFileSystem(str(root)), "/root/.docker", 60).verify(WEB, DIGEST, demanded)
+
+
+def answering(rc: int | None, stdout: str = "", stderr: str = "") -> RecordedCommands:
+    commands = RecordedCommands()
+    commands.answer("env", stdout, rc, stderr)
+    return commands
+
+
+def test_a_digest_is_verified_offline_by_the_key(tmp_path: Path) -> None:
+    commands = answering(0, SIGNED)
+    verdict = verify(tmp_path, commands, entry("release", annotations=(("env", "production"),)))
+    assert (verdict.status, verdict.key) == ("verified", "release")
+    [line] = commands.asked
+    assert "DOCKER_CONFIG=/root/.docker cosign verify" in line
+    assert "--key=/etc/docker/image-trust/keys/release --insecure-ignore-tlog=true" in line
+    assert "--annotations=env=production" in line
+    assert line.endswith(f"registry.example.org:5000/web@{DIGEST}")
+
+
+@pytest.mark.parametrize(
+    ("rc", "stderr", "status", "reason"),
+    [
+        (10, UNSIGNED, "refused", "It has no signature."),
+        (12, OTHER, "refused", "none by release that holds"),
+        (12, ANNOTATION, "refused", "lack the annotations env=production"),
+        (1, UNREACHABLE, "undecided", "connection refused"),
+        (1, "", "undecided", "does not say why"),
+        (127, "env: 'cosign': No such file or directory", "undecided", "not installed"),
+        (None, "env did not end within 60 seconds", "undecided", "did not end within 60 seconds"),
+    ],
+)
+def test_what_cosign_says_becomes_a_reason(tmp_path: Path, rc: int, stderr: str, status: str, reason: str) -> None:
+    verdict = verify(tmp_path, answering(rc, "", stderr), entry("release", annotations=(("env", "production"),)))
+    assert verdict.status == status
+    assert reason in verdict.reason
+
+
+def test_an_answer_about_something_else_does_not_verify(tmp_path: Path) -> None:
+    for output in ("", "[]", "{}", "[1]", SIGNED.replace("000", "111")):
+        assert verify(tmp_path, answering(0, output), entry("release")).status == "undecided"
+
+
+def test_any_of_several_keys_will_do(tmp_path: Path) -> None:
+    commands = RecordedCommands()
+
+    class ByKey(RecordedCommands):
+        def run(self, argv: Any, timeout: float = 10.0) -> Any:
+            self.asked.append(" ".join(argv))
+            good = any(word.endswith("/next") for word in argv)
+            return answering(0, SIGNED).run(argv) if good else answering(12, "", OTHER).run(argv)
+
+    commands = ByKey()
+    assert verify(tmp_path, commands, entry("release", "next")).key == "next"
+    assert len(commands.asked) == 2
+
+
+def test_identities_are_verified_by_certificates_without_the_internet(tmp_path: Path) -> None:
+    who = {"identity": "ci@example.org", "issuer": "https://issuer.example.org"}
+    for key, options in (
+        ("ca", "--ca-roots=/etc/docker/image-trust/keys/ca --insecure-ignore-sct=true --insecure-ignore-tlog=true"),
+        ("root", "--trusted-root=/etc/docker/image-trust/keys/root --new-bundle-format=true"),
+    ):
+        commands = answering(0, SIGNED)
+        assert verify(tmp_path, commands, entry(key, **who)).status == "verified"
+        assert "--certificate-identity=ci@example.org" in commands.asked[0]
+        assert f"--certificate-oidc-issuer=https://issuer.example.org --offline=true {options}" in commands.asked[0]
+    refused = verify(tmp_path, answering(12, "", "Error: no matching signatures: none of"), entry("ca", **who))
+    assert "none of ci@example.org, vouched for by https://issuer.example.org" in refused.reason
+
+
+@pytest.mark.parametrize("demanded", [entry("ca"), entry("root"), entry("release", identity="a", issuer="b")])
+def test_an_anchor_of_the_wrong_kind_verifies_nothing(tmp_path: Path, demanded: Entry) -> None:
+    commands = answering(0, SIGNED)
+    assert verify(tmp_path, commands, demanded).status == "undecided"
+    assert commands.asked == []
+
+
+def test_keys_that_others_can_write_or_that_are_missing_verify_nothing(tmp_path: Path) -> None:
+    commands = answering(0, SIGNED)
+    verify(tmp_path, commands, entry("release"))
+    commands.asked.clear()
+    assert verify(tmp_path, commands, entry("absent")).status == "undecided"
+    for path in ("keys/release", "keys", ""):
+        place = tmp_path / "etc/docker/image-trust" / path
+        mode = place.stat().st_mode
+        place.chmod(0o777)
+        verdict = verify(tmp_path, commands, entry("release"))
+        assert (verdict.status, "tampered" in verdict.reason) == ("undecided", True)
+        place.chmod(mode)
+    assert commands.asked == []
