@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit sanity build molecule molecule-vm bench bench-harden fuzz clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build molecule molecule-vm bench bench-harden bench-fleet fuzz browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -50,6 +50,7 @@ lint: setup ## linters and type checker
 	yamllint --strict .
 	ansible-lint
 	antsibull-changelog lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self --skip-rstcheck .
 
 docs: setup ## the pages and READMEs that are made from the catalogue, the evidence schema and the argument specs
 	PYTHONPATH=.venv/collections python tests/tools/docs.py
@@ -63,6 +64,10 @@ fuzz: setup ## fuzz collector, rules and reports with some 180,000 damaged docum
 browser: setup ## the HTML report in a real Chromium
 	@tests/browser/install.sh
 	pytest tests/browser
+
+matrix: setup ## unit and sanity tests on the versions of ansible-core that are supported beside the newest
+	@tests/bed/apt-install.sh shellcheck
+	@tests/bed/matrix.sh $(CURDIR)/.cache/core 2.19 2.20
 
 sanity: setup ## ansible-test sanity
 	@tests/bed/apt-install.sh shellcheck

@@ -96,6 +96,17 @@ def test_check_mode_and_real_run_report_the_same(audit: Audit, evidence: dict[st
     assert audit.report()["hosts"][0]["findings"] == found
 
 
+def test_what_a_host_says_of_itself_is_not_evaluated(audit: Audit, evidence: dict[str, Any], tmp_path: Path) -> None:
+    mark = tmp_path / "evaluated"
+    name = f"{{{{ lookup('pipe', 'touch {mark}') }}}}"
+    evidence["containers"].append(container(name, privileged=True))
+    evidence["engine"]["version"] = name
+    done = audit(evidence, "-vvv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert audit.status("container_not_privileged", name) == "fail"
+    assert not mark.exists()
+
+
 def test_fail_on_decides_the_exit_code(audit: Audit, evidence: dict[str, Any]) -> None:
     chosen = {"controls": ["container_not_privileged"]}
     assert audit(evidence, fail_on="critical", **chosen).returncode != 0

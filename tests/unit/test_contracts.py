@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,10 @@ def test_every_module_is_in_the_action_group() -> None:
 def test_files_are_small(pattern: str) -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.glob(pattern)}
     assert {path: length for path, length in lengths.items() if length > SIZES[pattern]} == {}
+
+
+def test_security_page_names_tests_that_exist() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w./]+)`", page)
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -27,11 +27,11 @@ class Fake:
         self,
         installed: Mapping[str, str],
         held: frozenset[str] = frozenset(),
-        offered: Mapping[str, Sequence[str]] = OFFERED,
+        offered: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._installed = installed
         self._held = held
-        self._offered = offered
+        self._offered = OFFERED if offered is None else offered
         self.done: list[Any] = []
 
     def refresh(self) -> None:
