@@ -39,7 +39,7 @@ def environment(registry: str, docker_config: str) -> Iterator[tuple[str, ...]]:
     """Yield the words before a command that let it trust a registry as the engine does, and log in as `docker` does."""
     directory = tempfile.mkdtemp(prefix="breakwater-")
     try:
-        for host in {registry, registry.rpartition(":")[0] or registry}:
+        for host in sorted({registry, registry.rpartition(":")[0] or registry}):
             with contextlib.suppress(OSError):
                 names = os.listdir(f"{_CERTS}/{host}")
                 for name in (name for name in names if name.endswith(".crt")):
