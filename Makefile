@@ -56,6 +56,7 @@ docs: setup ## the pages and READMEs that are made from the catalogue, the evide
 	PYTHONPATH=.venv/collections python tests/tools/docs.py
 
 unit: setup ## unit tests, and a little fuzzing
+	@tests/bed/apt-install.sh binutils binutils-aarch64-linux-gnu
 	pytest
 
 fuzz: setup ## fuzz collector, rules and reports with some 180,000 damaged documents: six minutes of two free cores

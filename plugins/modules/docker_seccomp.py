@@ -207,6 +207,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -254,7 +255,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     directory, default = os.path.normpath(params["directory"]), params["daemon_profile"]
     target = documents.Target(os.uname().machine, probe.kernel())
-    docker = probe.Docker(SubprocessRunner())
+    docker = Docker(SubprocessRunner())
     with Resolver(docker, LocalFileSystem(), target, not module.check_mode) as resolver:
         contents, unpredictable, told = build(resolver, params["profiles"])
         if default and default not in [*contents, *unpredictable]:

@@ -99,6 +99,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, presets, probe
@@ -117,7 +118,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     target = documents.Target(os.uname().machine, probe.kernel())
-    docker = probe.Docker(SubprocessRunner())
+    docker = Docker(SubprocessRunner())
     try:
         capabilities = presets.capabilities(module.params["capabilities"], "capabilities")
         with Resolver(docker, LocalFileSystem(), target, not module.check_mode) as resolver:

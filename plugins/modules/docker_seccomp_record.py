@@ -136,6 +136,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, presets, probe
@@ -148,7 +149,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     """Record the workload; BreakwaterError when it can't be run or recorded."""
     target = documents.Target(os.uname().machine, probe.kernel())
     commands = SubprocessRunner()
-    docker = probe.Docker(commands)
+    docker = Docker(commands)
     workload = Workload(params["image"], params["command"], params["run_options"], params["test"], params["timeout"])
     trials = Trials(docker, commands, workload)
     candidates = presets.capabilities(params["capabilities"], "capabilities")

@@ -3,35 +3,24 @@
 # Asks the engine by a container of a few bytes: what its own profile comes to here, and whether it can start programs
 # under another one. moby keeps its profile in code, and resolves it by version, kernel, architecture and capabilities
 # only when a container starts; then it stands in the container's config.json.
-# Sources: elf(5), syscall(2) for the calling conventions, OCI runtime specification (config.json).
+# Source: OCI runtime specification (config.json).
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
-import struct
-import tarfile
-import tempfile
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.probe import scratch_image
+from ansible_collections.breakwater.docker.plugins.module_utils.probe.executor import Program
 
 #: Also a container's name; what a killed run left is removed by it.
 NAME = "breakwater-seccomp-probe"
-#: Machine code by what uname(1) calls the machine: the number of an ELF machine, pause() or what is like it, exit(0).
-_CODE = {
-    "x86_64": (62, bytes.fromhex("6a22580f05"), bytes.fromhex("31ffb8e70000000f05")),
-    "aarch64": (
-        183,
-        struct.pack("<7I", *range(0xD2800000, 0xD2800005), 0xD2800928, 0xD4000001),
-        struct.pack("<3I", 0xD2800000, 0xD2800BC8, 0xD4000001),
-    ),
-}
-_BASE = 0x400000
 #: Where containerd keeps the bundles of Docker's containers, run by systemd and by dockerd itself.
 _BUNDLES = (
     "/run/containerd/io.containerd.runtime.v2.task/moby",
@@ -50,62 +39,19 @@ class HiddenDefaultError(InputError):
     """The engine does not show its own profile while another one is its default."""
 
 
-class Docker:
-    """The command `docker` of this host."""
-
-    def __init__(self, commands: CommandRunner) -> None:
-        self._commands = commands
-
-    def call(self, *argv: str, timeout: float = 60.0) -> str:
-        """Return what the command says; BreakwaterError with the engine's reason when it fails."""
-        done = self._commands.run(("docker", *argv), timeout=timeout)
-        if done.rc != 0:
-            told = done.stderr.strip().splitlines() or ["it gave no reason"]
-            raise BreakwaterError(f"docker {argv[0]} failed: {told[0].rpartition('Error response from daemon: ')[2]}")
-        return done.stdout.strip()
-
-    def succeeds(self, *argv: str) -> bool:
-        """Tell whether the command ends well."""
-        return self._commands.run(("docker", *argv), timeout=60).rc == 0
-
-    def version(self) -> str | None:
-        """Return the engine's version, None where no engine answers."""
-        done = self._commands.run(("docker", "version", "--format", "{{.Server.Version}}"))
-        return done.stdout.strip() or None if done.rc == 0 else None
-
-
-def program(machine: str, waits: bool) -> bytes:
-    """Return a static program for the machine that ends well at once, or waits to be killed."""
-    number, wait, end = _CODE[machine]
-    code = (wait if waits else b"") + end
-    size = 64 + 56 + len(code)
-    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, number, 1, _BASE + 120, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x1000)
-    return header + segment + code
-
-
 @contextlib.contextmanager
 def image(docker: Docker, machine: str) -> Iterator[None]:
     """Let there be an image NAME with the programs /wait and /end, and afterwards neither it nor a container of it."""
-    if machine not in _CODE:
-        raise InputError(f"There is no probe for {machine}: only {', '.join(_CODE)} are supported.")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path, waits in (("wait", True), ("end", False)):
-            content = program(machine, waits)
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode = len(content), 0o555
-            tar.addfile(entry, io.BytesIO(content))
-    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
-        file.write(archive.getvalue())
-        file.flush()
-        try:
-            docker.succeeds("rm", "--force", NAME)
-            docker.call("import", "--change", 'CMD ["/wait"]', file.name, f"{NAME}:local")
-            yield
-        finally:
-            docker.succeeds("rm", "--force", NAME)
-            docker.succeeds("image", "rm", "--force", f"{NAME}:local")
+    programs = {"wait": Program(machine), "end": Program(machine)}
+    programs["wait"].wait(None)
+    entries = [scratch_image.Entry(path, program.elf()) for path, program in programs.items()]
+    try:
+        docker.succeeds("rm", "--force", NAME)
+        scratch_image.load(docker, f"{NAME}:local", entries, 'CMD ["/wait"]')
+        yield
+    finally:
+        docker.succeeds("rm", "--force", NAME)
+        docker.succeeds("image", "rm", "--force", f"{NAME}:local")
 
 
 def engine_default(docker: Docker, files: FileSystem, capabilities: Sequence[str]) -> Any:

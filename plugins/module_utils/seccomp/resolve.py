@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -39,9 +40,7 @@ class UnpredictableError(InputError):
 class Resolver:
     """Resolves profiles for one host; a context manager, which removes the probe that it may have needed."""
 
-    def __init__(
-        self, docker: probe.Docker, files: FileSystem, target: documents.Target, starts_containers: bool
-    ) -> None:
+    def __init__(self, docker: Docker, files: FileSystem, target: documents.Target, starts_containers: bool) -> None:
         """Prepare; without `starts_containers`, as in check mode, the engine's own profile is taken from CACHE only."""
         self.docker = docker
         self._files = files

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import presets, syscalls
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.probe import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import Profile
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.recorder import Recorder, asking
 

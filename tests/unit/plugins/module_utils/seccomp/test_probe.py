@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import probe
@@ -33,30 +32,12 @@ def bundle(root: Path, document: object, place: str = "run/containerd") -> Local
     return LocalFileSystem(str(root))
 
 
-@pytest.mark.skipif(os.uname().machine not in ("x86_64", "aarch64"), reason="there are programs for two machines only")
-def test_programs_run(tmp_path: Path) -> None:
-    for waits in (False, True):
-        file = tmp_path / f"waits-{waits}"
-        file.write_bytes(probe.program(os.uname().machine, waits))
-        file.chmod(0o755)
-        running = subprocess.Popen([file])
-        try:
-            if not waits:
-                assert running.wait(10) == 0
-            else:
-                with pytest.raises(subprocess.TimeoutExpired):
-                    running.wait(0.3)
-        finally:
-            running.kill()
-            running.wait()
-
-
 @pytest.mark.parametrize("place", ["run/containerd", "run/docker/containerd/daemon"])
 def test_engines_own_profile_is_that_of_a_confined_container(
     tmp_path: Path, commands: RecordedCommands, place: str
 ) -> None:
     files = bundle(tmp_path, {"linux": {"seccomp": PROFILE}}, place)
-    assert probe.engine_default(probe.Docker(commands), files, ["CHOWN"]) == PROFILE
+    assert probe.engine_default(Docker(commands), files, ["CHOWN"]) == PROFILE
     [started] = [line for line in commands.asked if line.startswith("docker run")]
     for option in ("--cap-drop ALL --cap-add CHOWN", "seccomp=builtin", "--network none", "--read-only"):
         assert option in started
@@ -64,7 +45,7 @@ def test_engines_own_profile_is_that_of_a_confined_container(
 
 
 def test_container_is_removed_when_its_profile_is_not_found(tmp_path: Path, commands: RecordedCommands) -> None:
-    docker = probe.Docker(commands)
+    docker = Docker(commands)
     with pytest.raises(BreakwaterError, match=r"config.json of a running container is not below /run/containerd"):
         probe.engine_default(docker, LocalFileSystem(str(tmp_path)), [])
     assert commands.asked[-1] == f"docker rm --force {probe.NAME}"
@@ -80,31 +61,31 @@ def test_old_engines_show_their_own_profile_only_while_it_is_the_default(
     commands.answer(INFO, json.dumps([f"name=seccomp,profile={profile}"]))
     files = bundle(tmp_path, {"linux": {"seccomp": PROFILE}})
     if profile == "default":
-        assert probe.engine_default(probe.Docker(commands), files, []) == PROFILE
+        assert probe.engine_default(Docker(commands), files, []) == PROFILE
         assert not any("seccomp=builtin" in line for line in commands.asked)
     else:
         with pytest.raises(InputError, match=r"Engines before 23.0 .* or give a preset or file as base"):
-            probe.engine_default(probe.Docker(commands), files, [])
+            probe.engine_default(Docker(commands), files, [])
 
 
 def test_image_is_removed_whatever_happens(commands: RecordedCommands) -> None:
-    with pytest.raises(KeyError), probe.image(probe.Docker(commands), "aarch64"):
+    with pytest.raises(KeyError), probe.image(Docker(commands), "aarch64"):
         raise KeyError
     assert commands.asked[-2:] == [f"docker rm --force {probe.NAME}", f"docker image rm --force {probe.NAME}:local"]
-    with pytest.raises(InputError, match="no probe for riscv64"), probe.image(probe.Docker(commands), "riscv64"):
+    with pytest.raises(InputError, match="no probe for riscv64"), probe.image(Docker(commands), "riscv64"):
         pass
 
 
 def test_profile_under_which_nothing_starts_is_told_of(commands: RecordedCommands) -> None:
     commands.answer("docker run --rm")
-    probe.require_startable(probe.Docker(commands), "/x.json", "x")
+    probe.require_startable(Docker(commands), "/x.json", "x")
     said = "docker: Error response from daemon: operation not permitted."
     commands.answer("docker run --rm", rc=125, stderr=said)
     with pytest.raises(
         BreakwaterError, match=r"starts under profile x, .* docker run failed: operation not permitted\. A"
     ):
-        probe.require_startable(probe.Docker(commands), "/x.json", "x")
+        probe.require_startable(Docker(commands), "/x.json", "x")
 
 
 def test_no_engine_has_no_version() -> None:
-    assert probe.Docker(RecordedCommands()).version() is None
+    assert Docker(RecordedCommands()).version() is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, probe, profile, resolve
@@ -48,7 +49,7 @@ class Bed:
         return OWN
 
     def resolve(self, starts_containers: bool = True, **given: Any) -> dict[str, Any]:
-        docker = probe.Docker(self.commands)
+        docker = Docker(self.commands)
         with resolve.Resolver(docker, LocalFileSystem(), TARGET, starts_containers) as resolver:
             return profile.document(resolver.resolve(entry(**given)))
 

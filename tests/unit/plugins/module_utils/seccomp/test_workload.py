@@ -7,10 +7,10 @@ from typing import Any, Sequence
 
 import pytest
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import presets, profile, recorder, workload
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.probe import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve import delta
 from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter import decide
 

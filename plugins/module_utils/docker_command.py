@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Starts containers by the command that every Docker host has.
+
+from __future__ import annotations
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
+
+
+class Docker:
+    """The command `docker` of this host."""
+
+    def __init__(self, commands: CommandRunner) -> None:
+        self._commands = commands
+
+    def call(self, *argv: str, timeout: float = 60.0) -> str:
+        """Return what the command says; BreakwaterError with the engine's reason when it fails."""
+        done = self._commands.run(("docker", *argv), timeout=timeout)
+        if done.rc != 0:
+            told = done.stderr.strip().splitlines() or ["it gave no reason"]
+            raise BreakwaterError(f"docker {argv[0]} failed: {told[0].rpartition('Error response from daemon: ')[2]}")
+        return done.stdout.strip()
+
+    def succeeds(self, *argv: str) -> bool:
+        """Tell whether the command ends well."""
+        return self._commands.run(("docker", *argv), timeout=60).rc == 0
+
+    def version(self) -> str | None:
+        """Return the engine's version, None where no engine answers."""
+        done = self._commands.run(("docker", "version", "--format", "{{.Server.Version}}"))
+        return done.stdout.strip() or None if done.rc == 0 else None
