@@ -90,32 +90,36 @@ class Program:
         self._add(_VALUE, (value,), name)
 
     @contextlib.contextmanager
+    def after_zero(self, result: Word) -> Iterator[None]:
+        """Do what is added only where the result of a call was zero."""
+        self._add(_VALUE, (result,), None)
+        test = len(self._records) - 1
+        self._add(_VALUE, (0,), None)
+        self._records[test][-1] = _address(len(self._records))
+        yield
+        self._records[test + 1][-1] = _address(len(self._records))
+
+    @contextlib.contextmanager
     def child(self, tell: str | None = None) -> Iterator[None]:
         """Let a process of its own do what is added meanwhile and end, and wait for that; `tell` its wait status.
 
         Nothing happens in it where no further process may be started.
         """
-        fork = self._fork()
-        over = self._jump()
-        self._records[fork][-1] = self._here()
-        yield
-        self.call("exit_group", 0)
-        self._records[over][-1] = self._here()
+        with self.after_zero(self._fork()):
+            yield
+            self.call("exit_group", 0)
         status = self.data(b"\xff" * 8)
-        self.call("wait4", (1 << 64) - 1, status, 0, 0)
+        self.call("wait4", -1, status, 0, 0)
         if tell:
             self.tell(tell, Word(status))
 
-    def sleeper(self, seconds: int, tell: str | None = None) -> None:
-        """Start a process that waits and ends by itself; `tell` its id, or why there is none."""
-        fork = self._fork()
-        if tell:
-            self.tell(tell, Word(_address(fork) + _RESULT_OFFSET))
-        over = self._jump()
-        self._records[fork][-1] = self._here()
-        self.wait(seconds)
-        self.call("exit_group", 0)
-        self._records[over][-1] = self._here()
+    def sleeper(self, seconds: int) -> Word:
+        """Start a process that waits and ends by itself; return its id, or why there is none."""
+        started = self._fork()
+        with self.after_zero(started):
+            self.wait(seconds)
+            self.call("exit_group", 0)
+        return started
 
     def wait(self, seconds: int | None) -> None:
         """Do nothing for so long, or for ever."""
@@ -163,16 +167,8 @@ class Program:
             self.call("write", 1, text, len(line))
         return result
 
-    def _fork(self) -> int:
-        self.call("clone", _SIGCHLD, 0, 0, 0, 0)
-        return len(self._records) - 1
-
-    def _jump(self) -> int:
-        self._add(_VALUE, (0,), None)
-        return len(self._records) - 1
-
-    def _here(self) -> int:
-        return _address(len(self._records))
+    def _fork(self) -> Word:
+        return self.call("clone", _SIGCHLD, 0, 0, 0, 0)
 
 
 def require_supported(machine: str) -> None:

@@ -54,7 +54,7 @@ def test_children_do_their_part_only(tmp_path: Path) -> None:
     with program.child("child.status"):
         program.tell("child", 1)
         program.call("exit_group", 3)
-    program.sleeper(1, "sleeper")
+    program.tell("sleeper", program.sleeper(1))
     program.tell("parent", 2)
     told = executor.told(run(program, tmp_path / "program").stdout)
     assert told.pop("sleeper") > 0

@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Makes all attempts under all arrangements, in containers of their own, and leaves nothing of them.
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.probe import (
+    arrangement,
+    kernel_probes,
+    network_probes,
+    scratch_image,
+    workload_probes,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.probe.executor import Program, require_supported, told
+from ansible_collections.breakwater.docker.plugins.module_utils.probe.model import (
+    CONTROL,
+    DEFAULT,
+    HARDENED,
+    NOT_TESTABLE,
+    Observation,
+    Probe,
+    Surroundings,
+    Verdict,
+    verdict,
+)
+
+ALONE = (*kernel_probes.PROBES, *network_probes.SOCKETS, *workload_probes.PROBES)
+#: Contacts come before what ends processes.
+PROBES = (*kernel_probes.PROBES, *network_probes.SOCKETS, *network_probes.CONTACTS, *workload_probes.PROBES)
+LOCK = "/run/breakwater-probe.lock"
+_NAME = "breakwater-probe"
+#: The control of contacts is a container on the same network.
+_PEER = "peer"
+_CONTACTS = 8
+_RECORDS = 1500
+_START_SECONDS = 90.0
+#: What is free has to be so many times what the probe of memory uses.
+_SPARE = 8
+_REMOVED_DISK = ("2", "11")  # floppy disks and CDs, which opening may move
+
+
+class Laboratory:
+    """The containers, networks, volume and images of one proof on one engine."""
+
+    def __init__(self, docker: Docker, run: str) -> None:
+        self._docker = docker
+        self._run = run
+        self._label = ("--label", f"{arrangement.LABEL}={run}")
+
+    def name(self, what: str) -> str:
+        """Return the name of what the proof makes."""
+        return f"{_NAME}-{self._run}-{what}"
+
+    def image(self, what: str, entries: Sequence[scratch_image.Entry]) -> str:
+        """Make an image and return its name."""
+        name = f"{_NAME}:{self._run}-{what}"
+        scratch_image.load(self._docker, name, entries, f"LABEL {arrangement.LABEL}={self._run}")
+        return name
+
+    def volume(self) -> str:
+        """Make a volume and return its name."""
+        return self._docker.call("volume", "create", *self._label, self.name("volume"))
+
+    def network(self, what: str, isolated: bool) -> str:
+        """Make a network and return its name."""
+        name = self.name(what)
+        self._docker.call("network", "create", *self._label, *arrangement.network(isolated), name)
+        return name
+
+    def listener(self, what: str, image: str, options: Sequence[str]) -> dict[str, Any]:
+        """Start a container that answers contacts; return its settings on its network, empty if there is none of it."""
+        name = self.name(f"listener-{what}")
+        argv = ("run", "--detach", "--name", name, *self._label, "--log-driver", "none", *options, image, "/listen")
+        try:
+            self._docker.call(*argv, timeout=_START_SECONDS)
+        except BreakwaterError:
+            return {}  # whatever keeps it from starting keeps the attempts from it too, and they tell
+        joined = json.loads(self._docker.call("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))
+        return next(iter(joined.values()), {})
+
+    def run(self, what: str, image: str, options: Sequence[str], program: str) -> Mapping[str, int]:
+        """Run a program of the image to its end and return what it told."""
+        argv = ("run", "--rm", "--name", self.name(what), *self._label, "--log-driver", "none", *options, image)
+        return told(self._docker.call(*argv, program, timeout=_START_SECONDS))
+
+    def sweep(self) -> None:
+        """Remove all that this proof, and others that were killed, have made; nothing else has the label."""
+        chosen = ("--quiet", "--filter", f"label={arrangement.LABEL}")
+        for kind, listing, removal in (
+            ("container", ("ps", "--all", "--no-trunc"), ("rm", "--force", "--volumes")),
+            ("network", ("network", "ls", "--no-trunc"), ("network", "rm")),
+            ("volume", ("volume", "ls"), ("volume", "rm", "--force")),
+            ("image", ("image", "ls", "--no-trunc"), ("image", "rm", "--force")),
+        ):
+            found = sorted(set(self._docker.call(*listing, *chosen).split()))
+            if found and not self._docker.succeeds(*removal, *found):
+                left = self._docker.call(*listing, *chosen).split()
+                if left:
+                    raise BreakwaterError(
+                        f"What a proof made can't be removed: {kind} {', '.join(left)}; look at dockerd's log and"
+                        f" remove what has the label {arrangement.LABEL}."
+                    )
+
+
+@contextlib.contextmanager
+def exclusive(path: str = LOCK) -> Iterator[None]:
+    """Let there be one proof at a time, since each removes what others left; InputError while there is another."""
+    with open(path, "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError("Another proof is running on this host: wait for it.") from None
+        yield
+
+
+def surroundings(files: FileSystem, machine: str) -> Surroundings:
+    """Return what attempts have to know of the host."""
+    require_supported(machine)
+    root = files.stat("/").st_dev
+    device = (os.major(root), os.minor(root))
+    if device[0] == 0:  # a file system without a device of its own
+        with contextlib.suppress(OSError):
+            numbers = (name.split(":") for name in files.listdir("/sys/dev/block"))
+            found = [number for number in numbers if number[0] not in _REMOVED_DISK]
+            device = (int(found[0][0]), int(found[0][1])) if found else (7, 0)
+    return Surroundings(machine, device)
+
+
+def obstacles(files: FileSystem) -> dict[str, str]:
+    """Return by probe why it can't be made on this host without harm."""
+    found = {
+        probe: "The kernel has not loaded such sockets, and asking for one would load them."
+        for probe, path in kernel_probes.SOCKET_FILES.items()
+        if not _exists(files, path)
+    }
+    spare = 0
+    for line in files.read_text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            spare = int(line.split()[1]) << 10
+    if spare < _SPARE * workload_probes.MEMORY:
+        found["memory"] = f"The host has {spare >> 20} MiB of memory to spare, too little to use some up."
+    return found
+
+
+def _exists(files: FileSystem, path: str) -> bool:
+    try:
+        files.lstat(path)
+    except OSError:
+        return False
+    return True
+
+
+def prove(docker: Docker, files: FileSystem, machine: str, run: str) -> list[dict[str, Any]]:
+    """Make all attempts that nothing hinders and return the verdicts on all probes; `run` names what is made for it.
+
+    InputError where it can't be done, BreakwaterError where the engine refuses it; nothing is left either way.
+    """
+    around, hindered = surroundings(files, machine), obstacles(files)
+    laboratory = Laboratory(docker, run)
+    with exclusive():
+        laboratory.sweep()
+        try:
+            return judged(laboratory, files, around, hindered)
+        finally:
+            laboratory.sweep()
+
+
+def judged(
+    laboratory: Laboratory, files: FileSystem, around: Surroundings, hindered: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Make the attempts in the laboratory and return the verdicts; `hindered` says by probe why it is left out."""
+    attempts = tuple(probe for probe in PROBES if probe.id not in hindered)
+    observed = observe(laboratory, around, attempts, [path for path in arrangement.SOCKETS if _exists(files, path)])
+    return [_result(probe, observed, hindered.get(probe.id)) for probe in PROBES]
+
+
+def observe(
+    laboratory: Laboratory, around: Surroundings, attempts: Sequence[Probe], sockets: list[str]
+) -> dict[str, Mapping[str, int] | str]:
+    """Return what the attempts told, or why they could not be made, by arrangement."""
+    listen = Program(around.machine)
+    network_probes.listen(listen, _CONTACTS)
+    listening = laboratory.image("listener", [scratch_image.Entry("listen", listen.elf())])
+    shared, own = laboratory.network("shared", isolated=False), laboratory.network("own", isolated=True)
+    harmless = arrangement.hardened()
+    places: dict[str, list[str]] = {
+        _PEER: ["--network", shared, *harmless],
+        DEFAULT: [],
+        HARDENED: ["--network", own, *harmless],
+    }
+    with ThreadPoolExecutor() as pool:
+        started = pool.map(lambda item: laboratory.listener(item[0], listening, item[1]), places.items())
+        peers = dict(zip(places, started))
+    entries = [
+        scratch_image.Entry("setuid", workload_probes.setuid_program(around.machine), 0o4755),
+        scratch_image.Entry("mnt", None, 0o755),
+        scratch_image.Entry("cgroup", None, 0o755),
+        scratch_image.Entry("tmp", None, 0o1777),
+        scratch_image.Entry(workload_probes.VOLUME.lstrip("/"), None, 0o700, workload_probes.TENANT),
+        scratch_image.Entry(f"{workload_probes.VOLUME.lstrip('/')}/secret", b"", 0o600, workload_probes.TENANT),
+        programmed(CONTROL, around, [probe for probe in attempts if probe in ALONE]),
+    ]
+    for what, peer in peers.items():
+        reached = replace(around, addresses=_addresses(peer, peers[_PEER], what == _PEER))
+        chosen = [probe for probe in attempts if probe not in ALONE] if what == _PEER else attempts
+        entries.append(programmed(what, reached, chosen))
+    image, volume = laboratory.image("attempts", entries), laboratory.volume()
+    # the first container to mount the volume fills it with what the image has there
+    tenant = ["--volume", f"{volume}:{workload_probes.VOLUME}:ro"]
+    everything = {CONTROL: [*arrangement.control(sockets), *tenant]}
+    everything.update({what: [*options, *tenant] for what, options in places.items()})
+    filled = _ran(laboratory, CONTROL, image, everything.pop(CONTROL))
+    with ThreadPoolExecutor() as pool:
+        others = pool.map(lambda item: _ran(laboratory, item[0], image, item[1]), everything.items())
+        return {CONTROL: filled, **dict(zip(everything, others))}
+
+
+def _ran(laboratory: Laboratory, what: str, image: str, options: Sequence[str]) -> Mapping[str, int] | str:
+    try:
+        return laboratory.run(what, image, options, f"/{what}")
+    except BreakwaterError as error:
+        return str(error).rstrip(".")
+
+
+def programmed(what: str, around: Surroundings, attempts: Sequence[Probe]) -> scratch_image.Entry:
+    """Return the program that makes the attempts, as /`what` of an image."""
+    program = Program(around.machine, _RECORDS)
+    for probe in attempts:
+        probe.attempt(program, around)
+    return scratch_image.Entry(what, program.elf())
+
+
+def _addresses(own: Mapping[str, Any], shared: Mapping[str, Any], peer: bool) -> dict[str, str]:
+    """Return whom a container can try to reach; the control finds its peer at every address."""
+    known = {
+        "gateway": shared.get("IPAddress") if peer else own.get("Gateway"),
+        "gateway6": None if peer else own.get("IPv6Gateway"),
+        "neighbour": own.get("IPAddress"),
+        "stranger": shared.get("IPAddress"),
+    }
+    return {name: address for name, address in known.items() if address}
+
+
+def _result(probe: Probe, observed: Mapping[str, Mapping[str, int] | str], hindered: str | None) -> dict[str, Any]:
+    result: dict[str, Any] = {"id": probe.id, "title": probe.title, "threats": list(probe.threats)}
+    control = _judged(probe, observed[CONTROL if probe in ALONE else _PEER])
+    result[CONTROL] = f"{hindered or control.text}"
+    for what in (DEFAULT, HARDENED):
+        judged = Verdict(NOT_TESTABLE, hindered) if hindered else verdict(_judged(probe, observed[what]), control)
+        result[what] = {"verdict": judged.verdict, "reason": judged.reason}
+    return result
+
+
+def _judged(probe: Probe, found: Mapping[str, int] | str) -> Observation:
+    return Observation(None, found) if isinstance(found, str) else probe.judge(found)
