@@ -51,7 +51,11 @@ class ActionModule(ActionBase):
         try:
             controls = catalogue_loader.load(self._paths(options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
-            accepted = waivers.load(self._paths(options["waivers"]), controls)
+            accepted = [
+                waiver
+                for waiver in waivers.load(self._paths(options["waivers"]), controls)
+                if not waivers.of_scans(waiver.control)
+            ]
             policy = rules.check_policy(options["policy"])
             try:
                 evidence = self._evidence(options, variables)

@@ -16,6 +16,8 @@ SEVERITIES = ("critical", "high", "medium", "low")
 SCOPES = ("host", "daemon", "file", "image", "container", "network", "swarm")
 PROFILES = ("baseline", "strict")
 THREATS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
+#: Where a finding comes from: a control of the catalogue, or a scanner.
+AUDIT, SCAN = "audit", "scan"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Finding:
-    """One control applied to one object of one host."""
+    """One control, or what a scanner looks for (then `control` is its id of that), applied to one object of one host."""
 
     control: str
     title: str
@@ -102,6 +104,7 @@ class Finding:
     message: str
     remediation: Remediation
     waiver: Waiver | None = None
+    source: str = AUDIT
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form (report schema 1)."""
@@ -125,11 +128,12 @@ def score(findings: Iterable[Finding]) -> int | None:
     """Percentage of decided controls that pass, rounded down; None where nothing was decided.
 
     A control passes when every object it was applied to passes; an error counts as not passing, and waived, manual
-    and not applicable findings decide nothing. Rounding down keeps 100 for hosts without any failure.
+    and not applicable findings decide nothing. Rounding down keeps 100 for hosts without any failure. What scanners
+    found is left out, since a flaw that nobody found is no control that passes.
     """
     decided: dict[str, bool] = {}
     for finding in findings:
-        if finding.status in {"pass", "fail", "error"}:
+        if finding.source == AUDIT and finding.status in {"pass", "fail", "error"}:
             decided[finding.control] = decided.get(finding.control, True) and finding.status == "pass"
     return 100 * sum(decided.values()) // len(decided) if decided else None
 

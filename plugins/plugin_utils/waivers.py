@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -12,10 +13,13 @@ from typing import Any, Iterable, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, Waiver
+from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.findings import CONTROLS
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import load_list
 
 _FIELDS = {item.name for item in fields(Waiver)} - {"source"}
 _REQUIRED = ("control", "reason", "owner", "expires")
+#: Ids of the catalogue; those that scanners use always have another character.
+_CATALOGUE_ID = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def parse(raw: Any, source: str, known_controls: Iterable[str]) -> Waiver:
@@ -38,9 +42,14 @@ def parse(raw: Any, source: str, known_controls: Iterable[str]) -> Waiver:
         date.fromisoformat(values["expires"])
     except ValueError:
         raise InputError(f"{where}: expires is {values['expires']!r}; write a date such as 2027-01-31.") from None
-    if values["control"] not in known_controls:
+    if values["control"] not in known_controls and not of_scans(values["control"]):
         raise InputError(f"{where} names no control; docs/controls.md lists every id.")
     return Waiver(source=source, **values)
+
+
+def of_scans(control: str) -> bool:
+    """Tell whether it is the id of what a scanner finds (CVE-2026-0001) or of a control about scans."""
+    return control in CONTROLS or not _CATALOGUE_ID.fullmatch(control)
 
 
 def load(paths: Iterable[Path], known_controls: Iterable[str]) -> list[Waiver]:
