@@ -17,15 +17,18 @@ _NAME = re.compile(
 _HARMLESS_NAME = re.compile(r"(?:_file|_path|_dir|_ttl|_expiry|_lifetime|_length|_policy)$", re.IGNORECASE)
 _HARMLESS_VALUE = re.compile(r"(?:|true|false|yes|no|none|null|on|off|0|1)\Z", re.IGNORECASE)
 #: Each alternative begins where a word does: else the time would grow with the square of a hostile text's length.
-_SHAPE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+_KNOWN_FORMS = (
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bgh[pousr]_[0-9A-Za-z]{20,}|\bgithub_pat_[0-9A-Za-z_]{20,}|\bglpat-[0-9A-Za-z_-]{16,}"
     r"|\bxox[abprs]-[0-9A-Za-z-]{10,}|\b[sr]k_live_[0-9A-Za-z]{10,}|\bnpm_[0-9A-Za-z]{30,}|\bAIza[0-9A-Za-z_-]{30,}"
     r"|\bSWMTKN-1-|\bSWMKEY-1-|\bdckr_pat_[0-9A-Za-z_-]{16,}|\bhvs\.[0-9A-Za-z_-]{20,}"
     r"|(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\."
-    r"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
 )
+_SHAPE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|" + _KNOWN_FORMS + r"|(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@]+@"
+)
+#: A file with a key has its lines; a program that merely writes or looks for keys has the words alone.
+_KEY_FILE = re.compile(r"(?:^|\n)-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[0-9A-Za-z+/=]{40}|" + _KNOWN_FORMS)
 _ASSIGNMENT = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
 
 
@@ -47,6 +50,11 @@ def holds_secret(text: str) -> bool:
     if _SHAPE.search(text):
         return True
     return any(looks_secret(name, value.strip("\"'")) for name, value in _ASSIGNMENT.findall(text))
+
+
+def holds_key(text: str) -> bool:
+    """Tell whether a file's text holds a private key that is not encrypted, or a token of a known form."""
+    return bool(_KEY_FILE.search(text))
 
 
 def has_credentials(url: str) -> bool:

@@ -37,7 +37,7 @@ def collect(
     deep_scan: bool,
     now: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the evidence of each image; `deep_scan` looks for setuid files on disk, `now` is Unix time in seconds."""
+    """Return the evidence of each image; `deep_scan` looks at its files on disk, `now` is Unix time in seconds."""
     users = Lazy(lambda: sprawl.used_images(documents.containers))
     no_users: dict[str, list[str]] = {}
     known_users = _or_empty(users, no_users)
@@ -106,6 +106,7 @@ def _object(
         "lone_updates": from_history(image_history.lone_updates),
         "unverified_software": from_history(image_history.unverified),
         "setuid_files": lambda _about: scanner.setuid_files(image().raw) if scanner else [],
+        "secret_files": lambda _about: scanner.secret_files(image().raw) if scanner else [],
     }
     fields = gather(about, readers)
     name = next(iter(fields["tags"] or fields["digests"] or []), identifier)

@@ -207,6 +207,24 @@ def test_removed_files_are_hidden(files: LocalFileSystem, put: Callable[..., Pat
     assert scan(files, layers("top", "base")) == []
 
 
+KEY = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n" * 3
+
+
+def test_secrets_are_found_in_every_layer_and_only_named(files: LocalFileSystem, put: Callable[..., Path]) -> None:
+    base, top = "/var/lib/docker/overlay2/base/diff", "/var/lib/docker/overlay2/top/diff"
+    put(f"{base}/srv/tls/server.pem", KEY)
+    put(f"{base}/home/app/.ssh/id_ed25519", "encrypted or not")
+    put(f"{base}/app/config.py", "token = 'ghp_0123456789abcdefghij0123'\n")
+    put(f"{base}/app/.env", "# settings\nDEBUG=1\nDB_PASSWORD=hunter2\n")
+    put(f"{top}/srv/tls/server.pem", "replaced")
+    put(f"{base}/app/.npmrc", "color=false\n")
+    put(f"{base}/app/readme", "-----BEGIN PRIVATE KEY----- is how a key begins, and DB_PASSWORD=x is in .env")
+    put(f"{base}/usr/share/doc/x/example.pem", KEY)
+    put(f"{base}/app/long", "x" * (64 << 10) + KEY)
+    (files_found,) = (LayerScanner(files, "/var/lib/docker").secret_files(layers("top", "base")),)
+    assert files_found == ["/app/.env", "/app/config.py", "/home/app/.ssh/id_ed25519", "/srv/tls/server.pem"]
+
+
 @pytest.mark.parametrize("path", ["/etc", "/var/lib/docker/../../etc", "/var/lib/docker-evil/x", "relative"])
 def test_layers_elsewhere_are_not_walked(files: LocalFileSystem, path: str) -> None:
     with pytest.raises(UnreadableError, match="outside"):
