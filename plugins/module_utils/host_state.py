@@ -21,7 +21,7 @@ _CANDIDATE = re.compile(r"^\s*Candidate: (?:\d+:)?(\d\S*)", re.MULTILINE)
 def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, package: str) -> dict[str, Any]:
     """Return the state of the host; `package` is the one whose candidate version is looked up where no engine is."""
     version = host.version()
-    release = _os_release(files)
+    release = os_release(files)
     return {
         "docker_present": version is not None,
         "version": version,
@@ -45,7 +45,8 @@ def _candidate(commands: CommandRunner, package: str) -> str | None:
     return match.group(1) if match else None
 
 
-def _os_release(files: FileSystem) -> dict[str, str]:
+def os_release(files: FileSystem) -> dict[str, str]:
+    """Return what os-release says, empty where there is none."""
     try:
         lines = files.read_text("/etc/os-release").splitlines()
     except OSError:

@@ -90,7 +90,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Finding:
-    """One control, or what a scanner looks for (then `control` is its id of that), applied to one object of one host."""
+    """One control applied to one object of one host; of a scanner's, `control` is the id of a flaw or rule."""
 
     control: str
     title: str

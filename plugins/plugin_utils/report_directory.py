@@ -59,6 +59,28 @@ def write_host(directory: Path, report: HostReport, run: str) -> None:
     write_atomically(host_file(directory, report.host), json.dumps(vars(stamped), default=vars, separators=(",", ":")))
 
 
+def add_to_host(directory: Path, report: HostReport, run: str) -> None:
+    """Add a report to the one that this run has already written about the host, or write it; see `atomic_file`.
+
+    A host of which this run said that it could not be assessed stays so: one half of the truth would hide that.
+    """
+    try:
+        earlier = json.loads(host_file(directory, report.host).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        earlier = {}
+    if not isinstance(earlier, dict) or earlier.get("run") != run:
+        write_host(directory, report, run)
+        return
+    if not earlier.get("assessed"):
+        return
+    added = json.loads(json.dumps(vars(report), default=vars))
+    for name in ("findings", "unused_waivers"):
+        earlier[name] += added[name]
+    for status, count in added["summary"].items():
+        earlier["summary"][status] += count
+    write_atomically(host_file(directory, report.host), json.dumps(earlier, separators=(",", ":")))
+
+
 def utc_now() -> str:
     """Return the time in UTC as ISO 8601, to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

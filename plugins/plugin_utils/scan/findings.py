@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
@@ -43,13 +43,27 @@ _NAMED = 20
 
 @dataclass(frozen=True)
 class Scan:
-    """One scanner's look at one object: what it gave, or the reason why it gave nothing."""
+    """One scanner's look at one object: what it gave, or the reason why it gave nothing.
+
+    `no_guide` says that no security guide for the platform is installed, so that the scanner was not asked.
+    """
 
     subject: ObjectRef
     scanner: str
     result: ScanResult | None = None
     reason: str = ""
     cached: bool = False
+    no_guide: bool = False
+
+
+def completed(result: ScanResult, told: Mapping[str, str]) -> ScanResult:
+    """Return the result with what the scanner said of itself beside its output: version, content, content_date."""
+    return replace(
+        result,
+        version=told.get("version") or result.version,
+        content=told.get("content") or result.content,
+        content_date=told.get("content_date") or result.content_date,
+    )
 
 
 def findings(scans: Sequence[Scan], host: str, today: date, max_age_days: int) -> list[Finding]:
@@ -89,6 +103,8 @@ def _completed(subject: ObjectRef, scans: Iterable[Scan]) -> Finding:
     evidence: dict[str, Any] = {}
     reasons = []
     for scan in scans:
+        if scan.no_guide:
+            continue
         if scan.result is None:
             reasons.append(f"{scan.scanner}: {scan.reason}")
             continue
@@ -138,6 +154,8 @@ def _age(when: str, today: date) -> int:
 def _applies(scans: Iterable[Scan]) -> Iterator[Finding]:
     """Say of each guide whether any of its rules applies: one for another release finds nothing wrong."""
     for scan in scans:
+        if scan.no_guide:
+            yield _own(APPLIES, "fail", scan.subject, None, "No guide for this platform and release is installed.")
         if scan.result is None or scan.result.vulnerabilities or not scan.result.detections:
             continue
         count = Counter(item.status for item in scan.result.detections)
@@ -161,7 +179,9 @@ def _finding(identifier: str, subject: ObjectRef, found: Sequence[tuple[str, Det
     items = [item for _scanner, item in found]
     status = min((item.status for item in items), key=STATUSES.index)
     packages = list(
-        {(item.package, item.installed): _package(item) for item in items if item.package and item.status == status}.values()
+        {
+            (item.package, item.installed): _package(item) for item in items if item.package and item.status == status
+        }.values()
     )
     evidence: dict[str, Any] = {"scanners": sorted({scanner for scanner, _item in found})}
     evidence.update({"packages": packages} if packages else {})

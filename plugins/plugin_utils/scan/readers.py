@@ -63,7 +63,7 @@ def elements(data: bytes) -> Iterator[tuple[str, ET.Element]]:
     source = decoded(data)
     if "<!DOCTYPE" in source or "<!ENTITY" in source:
         raise ScanError("it declares a document type, which no result of a scanner has")
-    parser = ET.XMLPullParser(("start", "end"))
+    parser: Any = ET.XMLPullParser(("start", "end"))
     depth = 0
     try:
         for position in range(0, len(source), _CHUNK):

@@ -124,7 +124,7 @@ def clair(data: bytes) -> ScanResult:
 
 
 def blackduck(data: bytes) -> ScanResult:
-    """Read the answer of Black Duck's `vulnerable-bom-components`, or the list of its items; settled ones are left out."""
+    """Read the answer of Black Duck's `vulnerable-bom-components`, or the list in it; what is settled is left out."""
     report = json_value(data)
     items = objects(report.get("items") if isinstance(report, dict) else report, "items")
     if not isinstance(report, (dict, list)) or any("vulnerabilityWithRemediation" not in item for item in items):

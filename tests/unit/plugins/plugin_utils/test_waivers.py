@@ -84,3 +84,12 @@ def test_an_unquoted_date_is_a_date(tmp_path: Path) -> None:
     path = tmp_path / "waivers.yml"
     path.write_text("- {control: c1, reason: r, owner: o, expires: 2026-12-31}")
     assert waivers.load([path], ["c1"])[0].expires == "2026-12-31"
+
+
+@pytest.mark.parametrize(
+    "name", ["CVE-2026-0001", "GHSA-xxxx-yyyy-zzzz", "xccdf_org.example_rule_x", "scan_data_current"]
+)
+def test_what_scanners_find_can_be_waived(name: str) -> None:
+    waiver = waivers.parse({**RAW, "control": name}, "waivers.yml", {"c1"})
+    assert waivers.of_scans(waiver.control)
+    assert not waivers.of_scans("c1")

@@ -1,0 +1,289 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Scans a host, its images and its containers, and returns what the scanners wrote, unread: it may be hostile.
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.sprawl import names
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.scan import archive, scanners
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.state import ScanState, key_of
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.tree import Tree
+
+#: Where Debian's and Red Hat's packages of the SCAP Security Guide put their data streams.
+GUIDES = "/usr/share/xml/scap/ssg/content"
+NO_GUIDE = "none"
+_ENGINE = "the engine's answer"
+#: Bytes that a scan leaves free on the disk.
+_RESERVE = 512 << 20
+#: An archive and what is unpacked of it, with what directories take.
+_SIZES, _EXTRA = 2, 64 << 20
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to scan, and with what; see the module's documentation."""
+
+    scanners: Sequence[str]
+    host: bool
+    guide: str
+    profile: str
+    definitions: Sequence[str]
+    images: Sequence[str]
+    unused_images: bool
+    containers: Sequence[str]
+    sbom: str
+    clair_server: str
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is scanned; `size` is the engine's account of an image in bytes, `reference` its name by digest."""
+
+    type: str
+    id: str
+    name: str
+    size: int = 0
+    reference: str = ""
+
+
+#: The controller knows the host's name.
+HOST = Subject("host", "", "")
+
+
+def subjects(options: Options, engine: EngineReader) -> list[Subject]:
+    """Return what the options select, the host first; EngineError when the engine does not tell."""
+    found = [HOST] if options.host else []
+    if not options.images and not options.containers:
+        return found
+    containers = [Document(item, _ENGINE) for item in engine.get("/containers/json?all=1")]
+    used = {item.string("ImageID") for item in containers}
+    if options.images:
+        images = [Document(item, _ENGINE) for item in engine.get("/images/json")]
+        chosen = (_image(item, options.images) for item in images if options.unused_images or item.string("Id") in used)
+        found += sorted(filter(None, chosen), key=lambda item: item.name)
+    running = (item for item in containers if item.string("State") == "running")
+    named = (Subject("container", item.string("Id"), item.strings("Names")[0].lstrip("/")) for item in running)
+    return found + [item for item in named if _matches((item.name, item.id), options.containers)]
+
+
+def _image(entry: Document, patterns: Sequence[str]) -> Subject | None:
+    identifier = entry.string("Id")
+    digests = [digest for digest in entry.strings("RepoDigests") if not digest.startswith("<none>")]
+    called = [*names(entry.raw), *digests, identifier]
+    if not _matches(called, patterns):
+        return None
+    return Subject("image", identifier, called[0], entry.integer("Size"), next(iter(digests), ""))
+
+
+def _matches(called: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in called for pattern in patterns)
+
+
+def guide_of(files: FileSystem, distribution: str, release: str) -> str | None:
+    """Return the SCAP Security Guide of a platform where one is installed."""
+    versions = dict.fromkeys((release.replace(".", ""), release.partition(".")[0], ""))
+    paths = (f"{GUIDES}/ssg-{distribution}{version}-ds.xml" for version in versions)
+    return next((path for path in paths if exists(files, path)), None)
+
+
+class HostScan:
+    """Runs the scanners over subjects; each result is a mapping for the controller."""
+
+    def __init__(
+        self, options: Options, commands: CommandRunner, socket_path: str, state: ScanState, guide: str | None
+    ) -> None:
+        """`guide` is the path of the guide for the host, None where its platform has none here."""
+        self._options = options
+        self._commands = commands
+        self._socket = socket_path
+        self._state = state
+        self._guide = guide
+
+    def run(self, chosen: Sequence[Subject]) -> list[dict[str, Any]]:
+        """Scan each subject; what a scanner can't do is told as the reason in its result."""
+        results = [result for subject in chosen for result in self._scan(subject)]
+        self._state.forget_others()
+        return results
+
+    def _scan(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        jobs = {"host": self._of_host, "image": self._of_image, "container": self._of_container}
+        yield from jobs[subject.type](subject)
+
+    def _attempt(self, subject: Subject, name: str, form: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        told = {"type": subject.type, "id": subject.id, "name": subject.name, "scanner": name, "format": form}
+        try:
+            return {**told, "reason": "", **work()}
+        except (BreakwaterError, OSError) as error:
+            return {**told, "reason": str(error)}
+
+    def _of_host(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        if "openscap" not in self._options.scanners:
+            return
+        if self._guide is None:
+            yield {**self._attempt(subject, "openscap", "xccdf", dict), "no_guide": True}
+        elif self._guide != NO_GUIDE:
+            yield self._attempt(subject, "openscap", "xccdf", partial(self._judged, self._guide))
+        for path in self._options.definitions:
+            yield self._attempt(subject, "openscap", "oval", partial(self._evaluated, path, None))
+
+    def _judged(self, guide: str) -> dict[str, Any]:
+        scanners.openscap(self._commands)
+        with self._state.room() as room:
+            output = room / "results.xml"
+            scanners.judge(self._commands, guide, self._options.profile, output, self._options.timeout)
+            return _packed(scanners.written(output))
+
+    def _evaluated(self, definitions: str, root: Path | None) -> dict[str, Any]:
+        scanners.openscap(self._commands)
+        with self._state.room() as room:
+            output = room / "results.xml"
+            scanners.evaluate(self._commands, definitions, root, output, self._options.timeout)
+            return _packed(scanners.written(output))
+
+    def _of_container(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        # Nothing is kept of a container's own files, since they change.
+        if "openscap" not in self._options.scanners:
+            return
+        with self._state.room() as room:
+            root = room / "root"
+            root.mkdir(mode=0o700)
+            unpacked = self._attempt(subject, "openscap", "oval", partial(self._exported, subject, root))
+            if unpacked["reason"]:
+                yield unpacked
+                return
+            for path in self._options.definitions:
+                yield self._attempt(subject, "openscap", "oval", partial(self._evaluated, path, root))
+
+    def _exported(self, subject: Subject, root: Path) -> dict[str, Any]:
+        tree = Tree(root, self._state.free_bytes() - _RESERVE)
+        with archive.export_container(self._socket, subject.id, self._options.timeout) as stream:
+            tree.unpack_stream(stream)
+        return {}
+
+    def _of_image(self, subject: Subject) -> Iterator[dict[str, Any]]:
+        with self._state.room() as room:
+            files = _ImageFiles(self._socket, subject, room, self._state, self._options.timeout)
+            if "openscap" in self._options.scanners:
+                for path in self._options.definitions:
+                    yield self._attempt(subject, "openscap", "oval", partial(self._oval_of_image, subject, path, files))
+            for name in (name for name in scanners.TOOLS if name in self._options.scanners):
+                yield self._attempt(subject, name, name, partial(self._by_tool, subject, name, files))
+            if self._options.sbom != "none":
+                yield {
+                    **self._attempt(subject, "trivy", self._options.sbom, partial(self._sbom, subject, files)),
+                    "sbom": True,
+                }
+
+    def _oval_of_image(self, subject: Subject, path: str, files: _ImageFiles) -> dict[str, Any]:
+        identity = {"version": scanners.openscap(self._commands), "content": scanners.content(path)}
+
+        def work() -> bytes:
+            with self._state.room() as room:
+                output = room / "results.xml"
+                scanners.evaluate(self._commands, path, files.root(), output, self._options.timeout)
+                return scanners.written(output)
+
+        return self._cached(subject, {"scanner": "openscap", **identity}, work)
+
+    def _by_tool(self, subject: Subject, name: str, files: _ImageFiles) -> dict[str, Any]:
+        tool = scanners.TOOLS[name](self._commands)
+        told = {"version": tool.version, "content": tool.content, "content_date": tool.content_date}
+
+        def work() -> bytes:
+            commands, limit = self._commands, self._options.timeout
+            if name == "clair":
+                return scanners.report_of_clair(commands, self._options.clair_server, _by_digest(subject), limit)
+            with self._state.room() as room:
+                scanners.examine(commands, name, files.archive(), room / "output", limit)
+                return scanners.written(room / "output")
+
+        if not tool.data:
+            return {**told, **_packed(work())}
+        return {**told, **self._cached(subject, {"scanner": name, "version": tool.version, "data": tool.data}, work)}
+
+    def _sbom(self, subject: Subject, files: _ImageFiles) -> dict[str, Any]:
+        form = self._options.sbom
+        version = scanners.trivy_version(self._commands)
+
+        def work() -> bytes:
+            with self._state.room() as room:
+                scanners.examine(self._commands, form, files.archive(), room / "output", self._options.timeout)
+                return scanners.written(room / "output")
+
+        return self._cached(subject, {"sbom": form, "version": version}, work)
+
+    def _cached(self, subject: Subject, identity: Mapping[str, str], work: Callable[[], bytes]) -> dict[str, Any]:
+        key = key_of({"image": subject.id, **identity})
+        known = self._state.known(key)
+        data = known if known is not None else gzip.compress(work(), 6)
+        if known is None:
+            self._state.keep(key, data)
+        return {"output": base64.b64encode(data).decode(), "cached": known is not None}
+
+
+class _ImageFiles:
+    """An image's archive and files, made when a scanner needs them."""
+
+    def __init__(self, socket_path: str, subject: Subject, room: Path, state: ScanState, timeout: float) -> None:
+        self._socket = socket_path
+        self._subject = subject
+        self._room = room
+        self._state = state
+        self._timeout = timeout
+        self._broken = ""
+
+    def archive(self) -> Path:
+        """Return the image as `docker save` writes it."""
+        path = self._room / "image.tar"
+        with self._remembered():
+            if not path.exists():
+                needed = 2 * _SIZES * self._subject.size + _EXTRA + _RESERVE
+                if self._state.free_bytes() < needed:
+                    raise BreakwaterError(f"the disk lacks {needed >> 20} MiB to unpack the image: free some")
+                archive.save_image(self._socket, self._subject.id, path, self._timeout)
+        return path
+
+    def root(self) -> Path:
+        """Return the image's root file system."""
+        path = self._room / "root"
+        with self._remembered():
+            source = self.archive()
+            if not path.exists():
+                path.mkdir(mode=0o700)
+                Tree(path, _SIZES * self._subject.size + _EXTRA).unpack_image(source)
+        return path
+
+    @contextlib.contextmanager
+    def _remembered(self) -> Iterator[None]:
+        """Let what failed once fail again: half an image has few flaws."""
+        if self._broken:
+            raise BreakwaterError(self._broken)
+        try:
+            yield
+        except (BreakwaterError, OSError) as error:
+            self._broken = str(error)
+            raise
+
+
+def _packed(data: bytes) -> dict[str, Any]:
+    return {"output": base64.b64encode(gzip.compress(data, 6)).decode(), "cached": False}
+
+
+def _by_digest(subject: Subject) -> str:
+    if not subject.reference:
+        raise scanners.ScannerError("it was not pulled from a registry, where Clair would look for it")
+    return subject.reference
