@@ -28,8 +28,6 @@ _DAEMON = {
     "security_options": _SECURITY_OPTIONS,
 }
 _SOCKET = "/run/docker.sock"
-#: No host is asked: a path is what it is called.
-_NOWHERE = LocalFileSystem("/nonexistent")
 #: What the engine fills in where a description says nothing; the rest of what the audit reads is empty.
 _HOST_CONFIG: dict[str, Any] = {
     **dict.fromkeys(("CapAdd", "CapDrop", "SecurityOpt", "Ulimits", "Devices", "DeviceRequests", "DeviceCgroupRules")),
@@ -48,12 +46,25 @@ _HOST_CONFIG: dict[str, Any] = {
 }
 
 
+class _AnyHost(LocalFileSystem):
+    """A host that was not asked: a path is what it is called, but for what every distribution links."""
+
+    def readlink(self, path: str) -> str:
+        """Return the target of a symbolic link; OSError for what is none everywhere."""
+        if path == "/var/run":
+            return "/run"
+        raise FileNotFoundError(path)
+
+
 class Described(NamedTuple):
     """A container by its name, the document that would create it, and what it would mount (`Mounts` of the engine)."""
 
     name: str
     document: Mapping[str, Any]
     mounts: Sequence[Mapping[str, Any]] = ()
+
+
+_ANY_HOST = _AnyHost("/nonexistent")
 
 
 def inspection(described: Described) -> dict[str, Any]:
@@ -66,7 +77,7 @@ def inspection(described: Described) -> dict[str, Any]:
         "Id": described.name,
         "Name": f"/{described.name}",
         "Image": "",
-        "Config": {"Env": [], "Image": "", "User": "", "Healthcheck": None, **document},
+        "Config": {"Env": [], "Labels": {}, "Image": "", "User": "", "Healthcheck": None, **document},
         "HostConfig": host_config,
         "State": {"Status": "created", "Running": False, "Pid": 0},
         "NetworkSettings": {"Networks": dict(networks), "Ports": {}},
@@ -106,8 +117,8 @@ def judge(
     evidence = {
         "schema": rules.EVIDENCE_VERSION,
         "engine": {**scope_schema("engine").example_object(), "security_options": _SECURITY_OPTIONS},
-        "containers": container_evidence.collect(documents, _NOWHERE, nobody, _DAEMON, _SOCKET),
-        "networks": network_evidence.collect(documents, _NOWHERE),
+        "containers": container_evidence.collect(documents, _ANY_HOST, nobody, _DAEMON, _SOCKET),
+        "networks": network_evidence.collect(documents, _ANY_HOST),
     }
     chosen = [item for item in controls if item.control.scope in ("container", "network")]
     return list(rules.evaluate(chosen, evidence, policy, "").findings)

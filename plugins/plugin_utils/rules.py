@@ -77,7 +77,9 @@ def _verdict(compiled: CompiledControl, context: Mapping[str, Any], unreadable: 
             return "pass", ""
     except ExpressionError as error:
         return "error", f"Can't be decided: {error}."
-    return "fail", f"Not so: {control.title}."
+    stated = context.get("reasons")
+    reason = stated.get(control.id) if isinstance(stated, dict) else None
+    return "fail", f"Not so: {control.title}." + (f" The owner's reason: {reason}" if reason else "")
 
 
 def _finding(control: CompiledControl, status: str, message: str, subject: ObjectRef, evidence: Any) -> Finding:

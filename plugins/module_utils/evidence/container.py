@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
@@ -284,6 +285,7 @@ _FIELDS = {
     "environment": lambda s: [entry["name"] for entry in _environment(s)],
     "secret_variables": lambda s: [entry["name"] for entry in _environment(s) if entry["looks_secret"]],
     "ssh_servers": _ssh_servers,
+    "reasons": lambda s: stated(s.doc, "Config", "Labels"),
     "kernel_seccomp": _kernel("seccomp"),
     "kernel_no_new_privileges": _kernel("no_new_privileges"),
     "kernel_capabilities": _kernel("capabilities"),

@@ -8,6 +8,7 @@ from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 _BRIDGE = "com.docker.network.bridge."
@@ -80,6 +81,7 @@ def collect(documents: EngineDocuments, files: FileSystem) -> list[dict[str, Any
                 "bridge_filtered": lambda _doc: bridge_filtered(documents, files),
                 "gateway_modes": _gateway_modes,
                 "containers": lambda doc: members.get(doc.string("Name"), []),
+                "reasons": lambda doc: stated(doc, "Labels"),
             },
         )
         for network in networks

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What of a workload only its host can tell: where paths lead, what profiles allow, which user an image has.
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.seccomp import dangerous_calls
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import Container, Workload, numeric
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.document import Surroundings
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
+
+_SOCKET = "/run/docker.sock"
+_DATA_ROOT = "/var/lib/docker"
+_BUILT_IN = ("", "builtin", "unconfined")
+#: Seconds for a large image over a slow line.
+_PULL_TIMEOUT = 1800.0
+
+
+class WorkloadHost:
+    """The files and the engine's command line of a host."""
+
+    def __init__(self, files: FileSystem, commands: CommandRunner, store: SecretStore) -> None:
+        self._files = files
+        self._commands = commands
+        self._store = store
+
+    def pull(self, references: list[str]) -> None:
+        """Pull images, with the credentials that root's command line has; BreakwaterError when one can't be had."""
+        for name in references:
+            if name.startswith("sha256:"):
+                raise InputError(f"The image {name} is not on the host, and can't be pulled by its id: load it first.")
+            done = self._commands.run(("docker", "pull", "--quiet", name), timeout=_PULL_TIMEOUT)
+            if done.rc != 0:
+                raise BreakwaterError(f"The image {name} can't be pulled: {done.stderr.strip()[-300:]}")
+
+    def surroundings(self, container: Container, state: State) -> Surroundings:
+        """Return what the container's document depends on; InputError for what the host shows to be a weakness."""
+        image = state.images.get(container.image)
+        item = container.options
+        if image and item["health"] and item["health"]["image"] and not _has_check(image):
+            raise InputError(f"{container.name}: its image has no health check: give health a test.")
+        return Surroundings(
+            user=_user(container, image),
+            log_driver=state.log_driver,
+            seccomp=self._seccomp(container),
+            secrets={
+                secret["name"]: self._store.path(container.name, secret["name"], secret["content"])
+                for secret in item["secrets"]
+            },
+            image_id=image["Id"] if image else "",
+        )
+
+    def check_paths(self, workload: Workload) -> None:
+        """Raise InputError for a path that leads, by symbolic links, to what needs a reason and has none."""
+        for container in workload.containers:
+            reasons = container.options["reasons"]
+            for mount in container.options["volumes"]:
+                path = mount["host_path"]
+                if not path:
+                    continue
+                for control, found in (
+                    ("container_no_engine_socket", holds_socket(self._files, path, _SOCKET)),
+                    (
+                        "container_no_sensitive_mounts",
+                        is_sensitive(self._files, path, not mount["read_only"], _DATA_ROOT),
+                    ),
+                ):
+                    if found and control not in reasons:
+                        raise InputError(
+                            f"{container.name}: {path} leads to what belongs to the system ({control}): mount another"
+                            " directory, or state the reason. Nothing was changed."
+                        )
+
+    def save_secrets(self, container: Container, around: Surroundings, root: tuple[int, int]) -> None:
+        """Write the secrets that are missing, for the container's user."""
+        user, group = host_user(around.user, root)
+        for secret in container.options["secrets"]:
+            path = around.secrets[secret["name"]]
+            if self._store.missing(path):
+                self._store.put(path, secret["content"], user, group, secret["group_readable"])
+
+    def forget_secrets(self, name: str, kept: Mapping[str, str]) -> None:
+        """Remove the container's secrets that it does not mount any more."""
+        self._store.prune(name, kept.values())
+
+    def _seccomp(self, container: Container) -> str:
+        path: str = container.options["seccomp"]
+        if path in _BUILT_IN:
+            return path
+        try:
+            content = self._files.read_text(path)
+            dangerous = dangerous_calls(content)
+        except (OSError, UnreadableError) as error:
+            raise InputError(
+                f"{container.name}: the seccomp profile {path} can't be used: {error}. Nothing was changed."
+            ) from None
+        if dangerous and "container_seccomp_filtered" not in container.options["reasons"]:
+            raise InputError(
+                f"{container.name}: the seccomp profile {path} allows {', '.join(dangerous)}: refuse them, or state the"
+                " reason (container_seccomp_filtered). Nothing was changed."
+            )
+        return content
+
+
+def host_user(user: str, root: tuple[int, int]) -> tuple[int, int]:
+    """Return user and group on the host of a container's numeric user; `root` are those of its root."""
+    name, _separator, group = user.partition(":")
+    return root[0] + int(name), root[1] + int(group or "0")
+
+
+def _user(container: Container, image: Mapping[str, Any] | None) -> str:
+    """Return the user that is asked for, else the image's if it is not root, else the default."""
+    own = (image or {}).get("Config", {}).get("User") or ""
+    name = own.partition(":")[0]
+    root = name == "root" or name.strip("0") == ""
+    user = container.options["user"] or (secure_defaults.USER if root else own)
+    if container.options["secrets"] and not numeric(user):
+        raise InputError(
+            f"{container.name}: its image names the user {user}, and its secrets need one by number: give user, like"
+            " 1000:1000. Nothing was changed."
+        )
+    return user
+
+
+def _has_check(image: Mapping[str, Any]) -> bool:
+    test = ((image.get("Config") or {}).get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return test[0] != "NONE"

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.workload import document as documents
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.host import WorkloadHost, host_user
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.plan import plan
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import _diff, _owners
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State, read
+from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd, recorded
+from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
+
+SECRET = {"secrets": [{"name": "token", "content": "hunter2"}]}
+
+
+class Commands:
+    """Runs nothing."""
+
+    def __init__(self, rc: int = 0) -> None:
+        self.rc = rc
+        self.argv: list[Any] = []
+
+    def run(self, argv: Any, timeout: float = 10.0) -> CommandResult:
+        self.argv.append((argv, timeout))
+        return CommandResult(self.rc, "", "no such host")
+
+
+def host(tmp_path: Path, rc: int = 0) -> WorkloadHost:
+    return WorkloadHost(LocalFileSystem(str(tmp_path)), Commands(rc), SecretStore(str(tmp_path / "secrets")))
+
+
+def image(**config: Any) -> dict[str, Any]:
+    return {"Id": "sha256:1", "Config": config}
+
+
+class TestUser:
+    @pytest.mark.parametrize(
+        ("own", "user"), [("", "65532:65532"), ("root", "65532:65532"), ("0:0", "65532:65532"), ("1000", "1000")]
+    )
+    def test_is_the_images_unless_that_is_root(self, tmp_path: Path, own: str, user: str) -> None:
+        container = workload({}).containers[0]
+        state = State(images={"web:1": image(User=own)})
+        assert host(tmp_path).surroundings(container, state).user == user
+
+    def test_of_secrets_has_to_be_a_number(self, tmp_path: Path) -> None:
+        container = workload(SECRET).containers[0]
+        with pytest.raises(InputError, match="image names the user www"):
+            host(tmp_path).surroundings(container, State(images={"web:1": image(User="www")}))
+
+    def test_on_the_host_is_shifted_by_user_namespaces(self) -> None:
+        assert host_user("1000:1001", (0, 0)) == (1000, 1001)
+        assert host_user("1000", (165536, 165536)) == (166536, 165536)
+
+
+def test_health_check_of_the_image_has_to_be_there(tmp_path: Path) -> None:
+    container = workload({"health": {"image": True}}).containers[0]
+    for config in ({}, {"Healthcheck": {"Test": ["NONE"]}}):
+        with pytest.raises(InputError, match="has no health check"):
+            host(tmp_path).surroundings(container, State(images={"web:1": image(**config)}))
+    assert host(tmp_path).surroundings(container, State(images={"web:1": image(Healthcheck={"Test": ["CMD", "true"]})}))
+
+
+def test_path_is_judged_by_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv/link").symlink_to("/etc")
+    mount = {"volumes": [{"host_path": "/srv/link", "target": "/x"}]}
+    with pytest.raises(InputError, match="container_no_sensitive_mounts"):
+        host(tmp_path).check_paths(workload(mount))
+    host(tmp_path).check_paths(workload({**mount, "reasons": {"container_no_sensitive_mounts": "Reads it."}}))
+    host(tmp_path).check_paths(workload({"volumes": [{"host_path": "/srv/data", "target": "/x"}]}))
+
+
+def test_seccomp_profile_is_read_and_judged(tmp_path: Path) -> None:
+    container = workload({"seccomp": "/web.json"}).containers[0]
+    with pytest.raises(InputError, match="can't be used"):
+        host(tmp_path).surroundings(container, State())
+    profile = tmp_path / "web.json"
+    profile.write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+    assert host(tmp_path).surroundings(container, State()).seccomp == profile.read_text()
+    profile.write_text(
+        '{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["bpf"], "action": "SCMP_ACT_ALLOW"}]}'
+    )
+    with pytest.raises(InputError, match="allows bpf"):
+        host(tmp_path).surroundings(container, State())
+
+
+def test_missing_images_are_pulled(tmp_path: Path) -> None:
+    host(tmp_path).pull(["web:1"])
+    with pytest.raises(BreakwaterError, match="web:1 can't be pulled: no such host"):
+        host(tmp_path, rc=1).pull(["web:1"])
+    with pytest.raises(InputError, match="load it first"):
+        host(tmp_path).pull(["sha256:1"])
+
+
+class TestSecrets:
+    def test_file_is_the_users_alone(self, tmp_path: Path) -> None:
+        user, group = os.getuid(), os.getgid()
+        store = SecretStore(str(tmp_path / "secrets"))
+        path = store.path("web", "token", "hunter2")
+        assert store.missing(path)
+        store.put(path, "hunter2", user, group, False)
+        shared = store.path("web", "shared", "hunter3")
+        store.put(shared, "hunter3", user, group, True)
+        assert Path(path).read_text() == "hunter2"
+        assert [os.stat(name).st_mode & 0o777 for name in (path, shared)] == [0o400, 0o440]
+        assert {os.stat(tmp_path / name).st_mode & 0o777 for name in ("secrets", "secrets/web")} == {0o700}
+
+    def test_path_follows_the_content_and_does_not_tell_it(self, tmp_path: Path) -> None:
+        store = SecretStore(str(tmp_path / "secrets"))
+        path = store.path("web", "token", "hunter2")
+        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        again = SecretStore(str(tmp_path / "secrets"))
+        assert again.path("web", "token", "hunter2") == path
+        assert again.path("web", "token", "hunter3") != path
+        assert SecretStore(str(tmp_path / "other")).path("web", "token", "hunter2")[-32:] != path[-32:]
+
+    def test_what_is_not_mounted_any_more_goes(self, tmp_path: Path) -> None:
+        store = SecretStore(str(tmp_path / "secrets"))
+        kept, old = (store.path("web", "token", content) for content in ("new", "old"))
+        for path in (kept, old):
+            store.put(path, "x", os.getuid(), os.getgid(), False)
+        store.prune("web", [kept])
+        assert [Path(path).exists() for path in (kept, old)] == [True, False]
+        store.prune("web", [])
+        store.prune("web", [])
+        assert os.listdir(tmp_path / "secrets") == [".key"]
+
+
+class TestState:
+    def test_recorded_engine(self, tmp_path: Path) -> None:
+        with FakeDockerd(tmp_path / "s", recorded("26.1-rootful")) as engine, EngineApi(engine.path) as api:
+            state = read(api, ["nothing:1"])
+        assert state.running("hardened")
+        assert state.labels("hardened") == {}
+        assert (state.present, state.log_driver, state.root, dict(state.images)) == (True, "json-file", (0, 0), {})
+        assert "bridge" in state.networks
+
+    def test_no_engine_is_an_empty_one(self, tmp_path: Path) -> None:
+        assert read(EngineApi(str(tmp_path / "none")), []) == State()
+
+
+def test_new_volume_belongs_to_its_first_writer(tmp_path: Path) -> None:
+    mount = {"volume": "data", "target": "/data"}
+    told = workload({"volumes": [{**mount, "read_only": True}]}, {"name": "db", "user": "999:998", "volumes": [mount]})
+    around = {item.name: host(tmp_path).surroundings(item, State()) for item in told.containers}
+    assert _owners(told, around, State()) == {"data": (999, 998)}
+    assert _owners(told, around, State(root=(100000, 100000))) == {"data": (100999, 100998)}
+
+
+def test_diff_shows_no_secret(tmp_path: Path) -> None:
+    told = workload({"environment": {"GREETING": "hunter2"}, "command": ["sh", "-c", "DB_PASSWORD=hunter2 run"]})
+    around = {item.name: host(tmp_path).surroundings(item, State()) for item in told.containers}
+    wanted = {item.name: documents.container(item, around[item.name]) for item in told.containers}
+    shown = _diff(plan(told, wanted, State()), State())
+    assert "GREETING" in shown["after"]
+    assert "hunter2" not in shown["after"]
