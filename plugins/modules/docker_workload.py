@@ -304,7 +304,7 @@ options:
     elements: str
     default: []
   profile:
-    description: V(strict) refuses images that are not named by their content.
+    description: V(strict) refuses images that are not named by their content, a digest or an id.
     type: str
     choices: [baseline, strict]
     default: baseline

@@ -289,7 +289,10 @@ class TestChanges:
             "the volume bank-data can't be of two owners, shop and bank",
         ),
         ({"privileged": True}, "container_not_privileged"),
-        ({"image": "busybox:local"}, "is not pinned"),
+        (
+            {"image": f"registry.invalid/web@{'sha256:'.ljust(71, '0')}"},
+            "/etc/docker/image-trust/policy.json: give policy",
+        ),
         ({"pid": "host"}, "pid"),
     ],
 )
