@@ -13,6 +13,7 @@ from typing import Any, Callable, Mapping, Sequence, TypeVar
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_base import BaseImages, base_of
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
@@ -45,8 +46,9 @@ def collect(
     listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
     listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now
+    bases = BaseImages(documents.images, lambda identifier: _inspect(reader, identifier))
     return [
-        _object(reader if index < IMAGE_LIMIT else None, entry, users, scanner, moment)
+        _object(reader if index < IMAGE_LIMIT else None, entry, users, scanner=scanner, bases=bases, now=moment)
         for index, entry in enumerate(listed)
     ]
 
@@ -72,7 +74,9 @@ def _object(
     reader: EngineReader | None,
     entry: Mapping[str, Any],
     users: Callable[[], Mapping[str, Sequence[str]]],
+    *,
     scanner: LayerScanner | None,
+    bases: BaseImages,
     now: float,
 ) -> dict[str, Any]:
     identifier = _identifier(entry)
@@ -100,6 +104,8 @@ def _object(
         "environment_secrets": from_image(_environment_secrets),
         "created": from_image(_created),
         "age_days": from_image(lambda doc: _age_days(doc, now)),
+        "base": from_image(base_of),
+        "base_current": from_image(bases.is_current),
         "layers": from_image(lambda doc: len(doc.strings("RootFS", "Layers"))),
         "history_secrets": from_history(image_history.secrets),
         "additions": from_history(image_history.additions),
