@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The playbook breakwater.docker.rebuild_images: a candidate with a flaw changes nothing, one without is rolled out.
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from ansible_collections.breakwater.docker.tests.integration.container_host import (
+    ROOT,
+    ContainerHost,
+    started,
+)
+
+NAME = "breakwater-rebuild"
+DEFINITIONS = ROOT / "tests/integration/scan_content/oval.xml"
+SIGN = """
+- name: Sign
+  ansible.builtin.shell: "docker image inspect -f {{ '{{.Id}}' }} {{ docker_image_rebuild_image.name }} >>/root/signed"
+  changed_when: true
+"""
+ROLL = """
+- name: Tell that this host's turn has come
+  ansible.builtin.lineinfile:
+    path: /root/rolled
+    line: "{{ inventory_hostname }}"
+    create: true
+    mode: "0600"
+
+- name: Replace
+  community.docker.docker_container:
+    name: app
+    image: app:1
+    command: [sleep, "100000"]
+    init: true
+
+- name: Ask the service
+  ansible.builtin.command: test ! -e /root/broken
+  changed_when: false
+"""
+PREPARE = r"""
+docker load --quiet --input /usr/share/breakwater/busybox.tar
+mkdir -p /root/base /root/app && cd /root/base
+sed '/^Package: bash$/,/^$/d' /var/lib/dpkg/status >patched
+cp /var/lib/dpkg/status status
+printf 'FROM busybox:local\nCOPY status /var/lib/dpkg/status\n' >Dockerfile
+printf 'FROM busybox:local\nCOPY patched /var/lib/dpkg/status\n' >Dockerfile.patched
+printf 'FROM base:1\nRUN date +%%N >/built\nUSER 1000\n' >/root/app/Dockerfile
+export DOCKER_BUILDKIT=0
+docker build --quiet --tag base:1 .
+docker build --quiet --label org.opencontainers.image.base.name=base:1 --tag app:1 /root/app
+docker run --detach --init --name app app:1 sleep 100000
+"""
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ContainerHost]:
+    subprocess.run(["docker", "rm", "-fv", NAME], capture_output=True, check=False)
+    with started(NAME) as made:
+        made.run(PREPARE, timeout=240)
+        yield made
+
+
+def play(playbook: str, *arguments: str, code: int = 0, **given: Any) -> str:
+    command = ["ansible-playbook", playbook, "-c", "community.docker.docker", "-e", json.dumps(given)]
+    done = subprocess.run(
+        [*command, *(arguments or ("-i", f"{NAME},"))],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def rebuild(directory: Path, *arguments: str, code: int = 0) -> str:
+    """Run the playbook over two hosts, which are one."""
+    inventory = directory / "inventory"
+    inventory.write_text(f"first ansible_host={NAME}\nsecond ansible_host={NAME}\n")
+    (directory / "sign.yml").write_text(SIGN)
+    (directory / "roll.yml").write_text(ROLL)
+    return play(
+        "breakwater.docker.rebuild_images",
+        *("-i", str(inventory), *arguments),
+        code=code,
+        docker_build_host="first",
+        docker_scan_definitions=[str(DEFINITIONS)],
+        docker_image_rebuild_images=[{"name": "app:1", "path": "/root/app", "base": "base:1"}],
+        docker_image_rebuild_pull=False,
+        docker_image_rebuild_sign_tasks=str(directory / "sign.yml"),
+        docker_image_rebuild_roll_tasks=str(directory / "roll.yml"),
+        docker_image_rebuild_report_dir=str(directory / "reports"),
+    )
+
+
+def on_current_base(directory: Path) -> str:
+    chosen = {"docker_compliance_controls": ["image_on_current_base"]}
+    play("breakwater.docker.compliance", docker_compliance_report_dir=str(directory / "audit"), **chosen)
+    (report,) = json.loads((directory / "audit/report.json").read_text())["hosts"]
+    return {found["object"]["name"]: found["status"] for found in report["findings"]}["app:1"]
+
+
+def state(host: ContainerHost) -> tuple[str, str]:
+    """Return the ids of the image in its name and of the container's image and process."""
+    image = host.run("docker image inspect -f '{{.Id}}' app:1").strip()
+    return image, host.run("docker inspect -f '{{.Image}} {{.State.Pid}}' app").strip()
+
+
+def test_a_candidate_with_a_flaw_changes_nothing(host: ContainerHost, tmp_path: Path) -> None:
+    before = state(host)
+    assert on_current_base(tmp_path) == "pass"
+    rebuild(tmp_path, "--check")
+    assert state(host) == before
+    said = rebuild(tmp_path, code=2)
+    assert "findings of severity critical or worse" in said
+    assert state(host) == before
+    host.run("test ! -e /root/signed")
+
+
+def test_an_image_on_a_patched_base_is_rolled_out(host: ContainerHost, tmp_path: Path) -> None:
+    host.run("cd /root/base && DOCKER_BUILDKIT=0 docker build --quiet --file Dockerfile.patched --tag base:1 .")
+    assert on_current_base(tmp_path) == "fail"
+    before = state(host)
+    rebuild(tmp_path)
+    image, container = state(host)
+    assert image != before[0]
+    assert container.split()[0] == image
+    assert host.run("cat /root/signed").split() == [image]
+    assert host.run("cat /root/rolled").split() == ["first", "second"]
+    assert "app:1-candidate" not in host.run("docker images --format '{{.Repository}}:{{.Tag}}'")
+    assert on_current_base(tmp_path) == "pass"
+    report = (tmp_path / "reports/report.json").read_text()
+    assert "CVE-2026-0001" not in report
+    assert "app:1-candidate" in report
+
+
+def test_a_host_that_is_not_well_ends_the_run_before_the_next_one(host: ContainerHost, tmp_path: Path) -> None:
+    host.run("rm /root/rolled; touch /root/broken")
+    rebuild(tmp_path, code=2)
+    assert host.run("cat /root/rolled").split() == ["first"]
