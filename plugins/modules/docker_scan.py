@@ -213,7 +213,7 @@ def chosen(options: Options) -> list[Subject]:
     except EngineError as error:
         if error.status != "absent":
             raise
-        return [HOST] if options.host else []
+        return [HOST] if options.host and "openscap" in options.scanners else []
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

@@ -237,6 +237,13 @@ def test_a_scanner_that_is_missing_is_told_and_never_passes(host: ContainerHost,
     made, _said = scan(host.name, tmp_path, **given)
     assert made["scan_completed", "patched:1"]["status"] == "error"
     assert "grype is not installed" in made["scan_completed", "patched:1"]["message"]
+    made, _said = scan(host.name, tmp_path, docker_scan_images=["patched:*"], docker_scan_guide="none")
+    for name in (NAME, "patched:1"):
+        assert (made["scan_completed", name]["status"], made["scan_completed", name]["severity"]) == (
+            "error",
+            "critical",
+        )
+        assert "nothing to compare it with" in made["scan_completed", name]["message"]
 
 
 def test_a_secret_that_a_later_layer_removed_is_found(host: ContainerHost, tmp_path: Path) -> None:

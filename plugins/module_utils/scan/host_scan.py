@@ -28,6 +28,7 @@ NO_GUIDE = "none"
 _ENGINE = "the engine's answer"
 #: Bytes that a scan leaves free on the disk.
 _RESERVE = 512 << 20
+_NOTHING = "there is nothing to compare it with; give definitions, or another scanner."
 #: An archive and what is unpacked of it, with what directories take.
 _SIZES, _EXTRA = 2, 64 << 20
 
@@ -66,7 +67,7 @@ HOST = Subject("host", "", "")
 
 def subjects(options: Options, engine: EngineReader) -> list[Subject]:
     """Return what the options select, the host first; EngineError when the engine does not tell."""
-    found = [HOST] if options.host else []
+    found = [HOST] if options.host and "openscap" in options.scanners else []
     if not options.images and not options.containers:
         return found
     containers = [Document(item, _ENGINE) for item in engine.get("/containers/json?all=1")]
@@ -75,6 +76,8 @@ def subjects(options: Options, engine: EngineReader) -> list[Subject]:
         images = [Document(item, _ENGINE) for item in engine.get("/images/json")]
         chosen = (_image(item, options.images) for item in images if options.unused_images or item.string("Id") in used)
         found += sorted(filter(None, chosen), key=lambda item: item.name)
+    if "openscap" not in options.scanners:
+        return found
     running = (item for item in containers if item.string("State") == "running")
     named = (Subject("container", item.string("Id"), item.strings("Names")[0].lstrip("/")) for item in running)
     return found + [item for item in named if _matches((item.name, item.id), options.containers)]
@@ -121,7 +124,8 @@ class HostScan:
 
     def _scan(self, subject: Subject) -> Iterator[dict[str, Any]]:
         jobs = {"host": self._of_host, "image": self._of_image, "container": self._of_container}
-        yield from jobs[subject.type](subject)
+        results = list(jobs[subject.type](subject))
+        yield from results or [{**self._attempt(subject, "openscap", "oval", dict), "reason": _NOTHING}]
 
     def _attempt(self, subject: Subject, name: str, form: str, work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         told = {"type": subject.type, "id": subject.id, "name": subject.name, "scanner": name, "format": form}
@@ -131,8 +135,6 @@ class HostScan:
             return {**told, "reason": str(error)}
 
     def _of_host(self, subject: Subject) -> Iterator[dict[str, Any]]:
-        if "openscap" not in self._options.scanners:
-            return
         if self._guide is None:
             yield {**self._attempt(subject, "openscap", "xccdf", dict), "no_guide": True}
         elif self._guide != NO_GUIDE:
@@ -156,7 +158,7 @@ class HostScan:
 
     def _of_container(self, subject: Subject) -> Iterator[dict[str, Any]]:
         # Nothing is kept of a container's own files, since they change.
-        if "openscap" not in self._options.scanners:
+        if not self._options.definitions:
             return
         with self._state.room() as room:
             root = room / "root"

@@ -24,7 +24,7 @@ CURRENT = "scan_data_current"
 APPLIES = "scan_content_applies"
 #: Our own controls about the scans themselves, by id: title, severity, and what to do.
 _ABOUT: dict[str, tuple[str, str, str]] = {
-    COMPLETED: ("Every scanner gave a result", "high", "Mend what the message says and scan again."),
+    COMPLETED: ("Every scanner gave a result", "critical", "Mend what the message says and scan again."),
     CURRENT: (
         "The scanners compare with current vulnerability data",
         "high",

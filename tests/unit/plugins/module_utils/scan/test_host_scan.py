@@ -78,6 +78,10 @@ def test_running_containers_are_chosen_by_name_or_id() -> None:
         assert chosen(host=False, images=[], containers=[pattern]) == [("container", "web")]
 
 
+def test_only_openscap_examines_hosts_and_containers() -> None:
+    assert chosen(scanners=["trivy"], images=["web:1"], containers=["*"]) == [("image", "web:1")]
+
+
 def test_nothing_is_asked_of_the_engine_for_the_host_alone() -> None:
     assert [item.type for item in subjects(options(images=[]), Engine({}, {}))] == ["host"]
 
