@@ -62,6 +62,8 @@ class Described(NamedTuple):
     name: str
     document: Mapping[str, Any]
     mounts: Sequence[Mapping[str, Any]] = ()
+    unknown: Mapping[str, str] = {}
+    """Fields of the evidence that the description leaves to what nobody was asked, and why."""
 
 
 _ANY_HOST = _AnyHost("/nonexistent")
@@ -93,14 +95,15 @@ def judge(
     containers: Sequence[Described],
     networks: Sequence[Mapping[str, Any]],
     policy: Mapping[str, Any],
+    volume_options: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Finding]:
     """Return the findings about containers and networks, by those of the controls that are about them.
 
-    The volumes that the containers mount are taken for volumes of their own, none a directory of the host in disguise.
+    A volume without options is one of the engine's own, no directory of the host in disguise.
     """
     inspected = [inspection(item) for item in containers]
     volumes = [
-        {"Name": mount["Name"], "Options": None}
+        {"Name": mount["Name"], "Options": (volume_options or {}).get(mount["Name"])}
         for item in inspected
         for mount in item["Mounts"]
         if mount["Type"] == "volume"
@@ -114,10 +117,13 @@ def judge(
         volumes=volumes,
     )
     nobody = ProcessTable()
+    collected = container_evidence.collect(documents, _ANY_HOST, nobody, _DAEMON, _SOCKET)
+    for described, found in zip(containers, collected):
+        found["unreadable"].update(described.unknown)
     evidence = {
         "schema": rules.EVIDENCE_VERSION,
         "engine": {**scope_schema("engine").example_object(), "security_options": _SECURITY_OPTIONS},
-        "containers": container_evidence.collect(documents, _ANY_HOST, nobody, _DAEMON, _SOCKET),
+        "containers": collected,
         "networks": network_evidence.collect(documents, _ANY_HOST),
     }
     chosen = [item for item in controls if item.control.scope in ("container", "network")]

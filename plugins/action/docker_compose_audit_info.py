@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Audits a compose file on the controller, before anything runs.
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, rules
+from ansible_collections.breakwater.docker.plugins.plugin_utils.compose import suggestions
+from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.audit import audit
+from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.project import load
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, summarise
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "variables": {"type": "dict", "default": {}},
+    "profile": {"type": "str", "choices": ["baseline", "strict"], "default": "baseline"},
+    "controls": {"type": "list", "elements": "str", "default": ["container", "network"]},
+    "rules": {"type": "list", "elements": "path", "default": []},
+    "policy": {"type": "dict", "default": {}},
+    "fail_on": {"type": "str", "choices": ["none", *reversed(SEVERITIES)], "default": "none"},
+}
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run on the controller."""
+        result = super().run(tmp, task_vars)
+        _validated, tagged = self.validate_argument_spec(argument_spec=_OPTIONS)
+        # Ansible's strings remember where they come from, and JMESPath takes such a one for no string
+        options = json.loads(json.dumps(tagged))
+        try:
+            files = [Path(self._find_needle("files", name)) for name in options["rules"]]
+            chosen = catalogue_loader.select(catalogue_loader.load(files), options["profile"], options["controls"])
+            variables = {str(name): str(value) for name, value in options["variables"].items()}
+            project = load(Path(options["path"]).expanduser(), variables)
+            findings = audit(project, chosen, rules.check_policy(options["policy"]))
+        except BreakwaterError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        bad = [item for item in findings if item.status in ("fail", "error")]
+        limit = options["fail_on"]
+        grave = (
+            []
+            if limit == "none"
+            else [item for item in bad if SEVERITIES.index(item.severity) <= SEVERITIES.index(limit)]
+        )
+        told = "; ".join(f"{item.object.name}: {item.control}" for item in grave)
+        return {
+            **result,
+            "changed": False,
+            "failed": bool(grave),
+            "msg": f"The compose file has findings: {told}." if grave else "",
+            "summary": summarise(findings),
+            "findings": [{**item.to_dict(), "suggestion": suggestions.lines(item)} for item in bad],
+            "override": suggestions.override(bad),
+        }
