@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
@@ -36,7 +37,9 @@ def check_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"The policy has no {name!r}; it knows {', '.join(sorted(known))}.")
         if not known[name].accepts(value):
             raise InputError(f"The policy's {name!r} has to be a {known[name].kind}: {known[name].description}")
-    return {**{name: kind.example for name, kind in known.items()}, **policy}
+    # Ansible's strings and lists remember where they come from, and JMESPath takes neither for what it is
+    plain = json.loads(json.dumps(policy))
+    return {**{name: kind.example for name, kind in known.items()}, **plain}
 
 
 def _unreadable(scope: str, subject: Mapping[str, Any]) -> dict[str, str]:

@@ -51,6 +51,20 @@ def test_one_finding_for_each_object() -> None:
     assert found[1].evidence == {"privileged": True}
 
 
+def test_policy_of_a_playbook_is_understood() -> None:
+    class TaggedStr(str):
+        __slots__ = ()
+
+    class TaggedList(list[Any]):
+        pass
+
+    allowing = control(expect="length(difference(cap_add, policy.allowed_capabilities)) == `0`")
+    policy = check_policy({"allowed_capabilities": TaggedList([TaggedStr("NET_ADMIN")])})
+    engine = {**scope_schema("engine").example_object(), "status": "ok"}
+    document = {"schema": 1, "engine": engine, "containers": [container(cap_add=["NET_ADMIN"])]}
+    assert [item.status for item in evaluate([allowing], document, policy, "host1").findings] == ["pass"]
+
+
 def test_a_control_without_objects_does_not_disappear() -> None:
     assert [item.status for item in judged(control())] == ["not_applicable"]
 
