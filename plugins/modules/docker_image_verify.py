@@ -33,7 +33,7 @@ options:
       - Without it, the policy that the role P(breakwater.docker.docker_image_trust#role) put on the host.
     type: list
     elements: dict
-    suboptions: &entry
+    suboptions:
       repository:
         description:
           - Full name of a repository (V(docker.io/library/debian)), everything below a registry or a path
@@ -48,20 +48,32 @@ options:
       verifier:
         description: How they are signed.
         type: str
-        choices: [cosign]
+        choices: [cosign, notation, content_trust]
         default: cosign
       keys:
         description:
-          - Names of trust anchors in C(/etc/docker/image-trust/keys), any of which will do. The role puts them there.
-          - For cosign a public key; or, with O(policy[].identity), CA certificates or a Sigstore trusted root.
+          - Names of keys in C(/etc/docker/image-trust/keys), any of which will do. The role puts them there.
+          - For V(cosign) public keys or, with O(policy[].identity), CA certificates; for V(notation) CA certificates.
+          - For V(content_trust) ids of the root keys that a repository may have, as C(docker trust inspect) tells them.
         type: list
         elements: str
         default: []
       identity:
-        description: Whom the certificate of a signature by a short-lived key has to name.
+        description:
+          - For V(cosign) whom the signature's certificate has to name, where short-lived keys sign.
+          - For V(notation) its trusted identity, such as V(x509.subject: C=DE, ST=BE, O=Example).
         type: str
       issuer:
-        description: Who has to have vouched for this identity.
+        description: Who has to have vouched for O(policy[].identity) when cosign's certificate was made.
+        type: str
+      transparency_log:
+        description:
+          - Name of the public key of the Rekor log that has to have seen the signature while the certificate was valid.
+            The log itself is not asked; the signature brings its word.
+          - Without it, cosign's certificate has to be valid when the image is verified.
+        type: str
+      server:
+        description: Address of the Notary server, for V(content_trust).
         type: str
       annotations:
         description: Annotations that the signature has to have, with their values.
@@ -173,23 +185,17 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import parse as parse_reference
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import policy as policies
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import recorder, store
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.content_trust import ContentTrust
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.cosign import Cosign
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.examine import Examined, Examiner
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.notation import Notation
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.options import ENTRY, STRINGS
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.registry import Registry
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import Verifier
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 #: Seconds for the pull of a large image over a slow line.
 _PULL_TIMEOUT = 1800
-_STRINGS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
-_ENTRY = {
-    "repository": {"type": "str", "required": True},
-    "action": {"type": "str", "choices": list(policies.ACTIONS), "default": policies.VERIFY},
-    "verifier": {"type": "str", "choices": ["cosign"], "default": policies.COSIGN},
-    "keys": {**_STRINGS, "no_log": False},
-    "identity": {"type": "str"},
-    "issuer": {"type": "str"},
-    "annotations": {"type": "dict", "default": {}},
-}
 
 
 def given_policy(module: AnsibleModule, files: LocalFileSystem) -> policies.Policy:
@@ -221,7 +227,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         parse_reference(image)
     policy = given_policy(module, files)
     config, timeout = params["docker_config"], params["timeout"]
-    verifiers = {policies.COSIGN: Cosign(commands, files, config, timeout)}
+    verifiers: dict[str, Verifier] = {
+        policies.COSIGN: Cosign(commands, files, config, timeout),
+        policies.NOTATION: Notation(commands, files, config, timeout),
+        policies.CONTENT_TRUST: ContentTrust(commands, config, timeout),
+    }
     with EngineApi(DEFAULT_SOCKET) as api:
         examiner = Examiner(policy, Registry(DEFAULT_SOCKET, config, files, commands, timeout), verifiers, api)
         images = [examiner.examine(image) for image in params["images"]]
@@ -247,9 +257,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "images": _STRINGS,
+            "images": STRINGS,
             "running": {"type": "bool", "default": False},
-            "policy": {"type": "list", "elements": "dict", "options": _ENTRY},
+            "policy": {"type": "list", "elements": "dict", "options": ENTRY},
             "pull": {"type": "bool", "default": False},
             "required": {"type": "bool", "default": False},
             "docker_config": {"type": "path", "default": "/root/.docker"},

@@ -206,6 +206,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.breakwater.docker.plugins.module_utils import protected_files
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
@@ -238,7 +239,7 @@ def build(resolver: Resolver, entries: list[dict[str, Any]]) -> tuple[dict[str, 
     return contents, unpredictable, told
 
 
-def require_startable(resolver: Resolver, contents: dict[str, str], changes: list[store.Change]) -> None:
+def require_startable(resolver: Resolver, contents: dict[str, str], changes: list[protected_files.Change]) -> None:
     """Prove that containers start under the profiles that change."""
     written = {change.after for change in changes}
     for name, content in contents.items():
@@ -272,10 +273,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             uses = store.daemon_uses(params["daemon_config"])
         with EngineApi(DEFAULT_SOCKET) as engine:
             uses.update(store.container_uses(engine, directory) if params["absent"] else {})
-        changes = store.writes(directory, wanted) + store.removals(directory, params["absent"], wanted, uses)
+        changes = protected_files.writes(directory, wanted) + store.removals(directory, params["absent"], wanted, uses)
         if changes and not module.check_mode:
             require_startable(resolver, contents, changes)
-            store.apply(changes)
+            protected_files.apply(changes)
     if unpredictable:
         module.warn(
             f"{', '.join(unpredictable)}: what the engine's own profile is can't be told before it was read once."

@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     accounts,
     audit,
     exec_audit,
+    image_signature,
     kernel,
     mounts,
     sprawl,
@@ -65,6 +66,7 @@ def collect(sources: HostSources) -> dict[str, Any]:
         "docker_client": docker_client,
         "mended_vulnerabilities": lambda _files: mended_vulnerabilities(files, commands),
         "content_trust": content_trust,
+        "image_policy": image_signature.has_policy,
         **kernel.READERS,
     }
     return {"id": "host", "name": "host", **gather(files, readers)}

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_base import BaseImages, base_of
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import Signatures
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
@@ -29,6 +30,16 @@ _ROOT_USERS = ("", "root", "0")
 #: Dates before Docker's first release are those of a reproducible build, which hides when it was.
 _FIRST_YEAR = 2013
 _SECONDS_PER_DAY = 86400
+
+
+class _Estate(NamedTuple):
+    """What the images of one host have in common."""
+
+    users: Callable[[], Mapping[str, Sequence[str]]]
+    scanner: LayerScanner | None
+    bases: BaseImages
+    signatures: Signatures
+    now: float
 
 
 def collect(
@@ -47,10 +58,8 @@ def collect(
     listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now
     bases = BaseImages(documents.images, lambda identifier: _inspect(reader, identifier))
-    return [
-        _object(reader if index < IMAGE_LIMIT else None, entry, users, scanner=scanner, bases=bases, now=moment)
-        for index, entry in enumerate(listed)
-    ]
+    estate = _Estate(users, scanner, bases, Signatures(files), moment)
+    return [_object(reader if index < IMAGE_LIMIT else None, entry, estate) for index, entry in enumerate(listed)]
 
 
 def _identifier(entry: Mapping[str, Any]) -> str:
@@ -70,16 +79,8 @@ def _or_empty(read: Callable[[], Value], empty: Value) -> Value:
         return empty
 
 
-def _object(
-    reader: EngineReader | None,
-    entry: Mapping[str, Any],
-    users: Callable[[], Mapping[str, Sequence[str]]],
-    *,
-    scanner: LayerScanner | None,
-    bases: BaseImages,
-    now: float,
-) -> dict[str, Any]:
-    identifier = _identifier(entry)
+def _object(reader: EngineReader | None, entry: Mapping[str, Any], estate: _Estate) -> dict[str, Any]:
+    identifier, scanner, judge = _identifier(entry), estate.scanner, estate.signatures.judge
     about = Document(entry, "the engine's answer to /images/json")
     image = Lazy(lambda: _inspect(reader, identifier))
     history = Lazy(lambda: image_history.parse(_ask(reader, identifier, "history")))
@@ -91,10 +92,12 @@ def _object(
         return lambda _about: item(history())
 
     readers: dict[str, Callable[[Document], Any]] = {
-        "used": lambda _about: identifier in users(),
-        "containers": lambda _about: list(users().get(identifier, [])),
+        "used": lambda _about: identifier in estate.users(),
+        "containers": lambda _about: list(estate.users().get(identifier, [])),
         "tags": lambda doc: sprawl.names(doc.raw),
         "digests": _digests,
+        "signature": lambda doc: judge(_digests(doc)).status,
+        "signature_reason": lambda doc: judge(_digests(doc)).reason,
         "repositories": lambda doc: sorted({repository(name) for name in (*_digests(doc), *sprawl.names(doc.raw))}),
         "size_mib": lambda doc: doc.integer("Size") >> 20,
         "user": from_image(lambda doc: _config(doc, "User", "")),
@@ -103,9 +106,9 @@ def _object(
         "exposes_ssh": from_image(lambda doc: "22/tcp" in _config(doc, "ExposedPorts", {})),
         "environment_secrets": from_image(_environment_secrets),
         "created": from_image(_created),
-        "age_days": from_image(lambda doc: _age_days(doc, now)),
+        "age_days": from_image(lambda doc: _age_days(doc, estate.now)),
         "base": from_image(base_of),
-        "base_current": from_image(bases.is_current),
+        "base_current": from_image(estate.bases.is_current),
         "layers": from_image(lambda doc: len(doc.strings("RootFS", "Layers"))),
         "history_secrets": from_history(image_history.secrets),
         "additions": from_history(image_history.additions),

@@ -10,20 +10,26 @@ import json
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import ImageReference
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.policy import Entry
-from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.store import anchor_path, read_anchor
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.store import (
+    CERTIFICATE,
+    PUBLIC_KEY,
+    anchor_path,
+    read_anchor,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import (
     REFUSED,
     UNDECIDED,
     VERIFIED,
     Verdict,
     environment,
+    is_missing,
+    last_words,
+    workspace,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner, FileSystem
 
 #: Exit codes from here on are about signatures; below are failures to look at them.
 _NO_SIGNATURE = 10
-_PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----"
-_CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
 class Cosign:
@@ -49,13 +55,18 @@ class Cosign:
     def _by(self, reference: ImageReference, digest: str, entry: Entry, key: str) -> Verdict:
         try:
             options = _options(entry, anchor_path(key), read_anchor(self._files, key))
+            if entry.transparency_log:
+                read_anchor(self._files, entry.transparency_log)
         except (UnreadableError, OSError) as error:
             return Verdict(
                 UNDECIDED, f"The key {key} can't be used: {error}. Deploy it by the role docker_image_trust."
             )
         pinned = reference.pinned(digest)
-        with environment(reference.registry, self._docker_config) as prefix:
-            argv = (*prefix, "cosign", "verify", "--output", "json", *options, pinned)
+        variables = {"DOCKER_CONFIG": self._docker_config}
+        if entry.transparency_log:
+            variables["SIGSTORE_REKOR_PUBLIC_KEY"] = anchor_path(entry.transparency_log)
+        with workspace(reference.registry) as directory:
+            argv = (*environment(directory, **variables), "cosign", "verify", "--output", "json", *options, pinned)
             told = self._commands.run(argv, timeout=self._timeout)
         if told.rc != 0:
             return self._refusal(told, entry, key)
@@ -64,12 +75,11 @@ class Cosign:
         return Verdict(VERIFIED, f"It is signed by {entry.identity or key}.", key)
 
     def _refusal(self, told: CommandResult, entry: Entry, key: str) -> Verdict:
-        lines = [line.partition(": ")[2] for line in told.stderr.splitlines() if line.startswith("Error: ")]
-        words = (lines or told.stderr.strip().splitlines()[-1:] or ["it does not say why"])[0]
-        if told.rc == 127 or (told.rc is None and "not installed" in words):
+        words = last_words(told).replace("error during command execution: ", "")
+        if is_missing(told):
             return Verdict(UNDECIDED, "cosign is not installed: run the role docker_image_trust.")
         if told.rc is None or told.rc < _NO_SIGNATURE:
-            return Verdict(UNDECIDED, f"cosign can't look at its signatures: {words[:300]}.")
+            return Verdict(UNDECIDED, f"cosign can't look at its signatures: {words}.")
         if told.rc == _NO_SIGNATURE:
             return Verdict(REFUSED, "It has no signature.")
         if "annotation" in words:
@@ -84,7 +94,7 @@ def _options(entry: Entry, path: str, anchor: str) -> list[str]:
     # cosign takes addresses and variables of the environment for --key: a path begins with a slash.
     options = [f"--annotations={name}={value}" for name, value in entry.annotations]
     if not entry.identity:
-        if not anchor.startswith(_PUBLIC_KEY):
+        if not anchor.startswith(PUBLIC_KEY):
             raise UnreadableError(f"{path} is not a public key in PEM")
         # Who has the key needs no witness, and asking one would need the internet.
         return [*options, f"--key={path}", "--insecure-ignore-tlog=true"]
@@ -93,11 +103,11 @@ def _options(entry: Entry, path: str, anchor: str) -> list[str]:
         f"--certificate-oidc-issuer={entry.issuer}",
         "--offline=true",
     ]
-    if anchor.startswith(_CERTIFICATE):
-        return [*options, f"--ca-roots={path}", "--insecure-ignore-sct=true", "--insecure-ignore-tlog=true"]
-    if anchor.lstrip().startswith("{"):
-        return [*options, f"--trusted-root={path}", "--new-bundle-format=true"]
-    raise UnreadableError(f"{path} holds neither CA certificates in PEM nor a Sigstore trusted root")
+    if not anchor.startswith(CERTIFICATE):
+        raise UnreadableError(f"{path} holds no CA certificates in PEM")
+    # Without a log a certificate has to be valid still. The log of certificates is that of public CAs.
+    ignored = "false" if entry.transparency_log else "true"
+    return [*options, f"--ca-roots={path}", "--insecure-ignore-sct=true", f"--insecure-ignore-tlog={ignored}"]
 
 
 def _is_about(output: str, digest: str) -> bool:

@@ -17,14 +17,16 @@ VERIFY, ACCEPT, REJECT = ACTIONS = ("verify", "accept", "reject")
 COSIGN, NOTATION, CONTENT_TRUST = VERIFIERS = ("cosign", "notation", "content_trust")
 _BELOW = "/*"
 _EVERYTHING = "*"
-_KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: What a trust anchor may be called; its file has this name.
+KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ROOT_KEY_ID = re.compile(r"[0-9a-f]{64}")
 #: What else an entry may have, by what it does.
 _OPTIONS = {
-    COSIGN: {"keys", "identity", "issuer", "annotations"},
+    COSIGN: {"keys", "identity", "issuer", "transparency_log", "annotations"},
     NOTATION: {"keys", "identity", "annotations"},
-    CONTENT_TRUST: {"keys"},
+    CONTENT_TRUST: {"keys", "server"},
 }
+_SERVER = re.compile(r"https://[A-Za-z0-9.:\[\]-]+")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,18 @@ class Entry:
     """Whom the certificate has to name, for signatures by short-lived keys and by notation."""
     issuer: str = ""
     """Who has to have vouched for that identity."""
+    transparency_log: str = ""
+    """Trust anchor of the log that has to have seen a signature by a short-lived key; without one no log is asked."""
+    server: str = ""
+    """Address of the Notary server, for content trust."""
     annotations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The names of the trust anchors that it needs; content trust brings its own."""
+        if self.verifier == CONTENT_TRUST:
+            return ()
+        return (*self.keys, self.transparency_log) if self.transparency_log else self.keys
 
     def covers(self, name: str) -> bool:
         """Tell whether the entry is about the repository of this full name."""
@@ -50,7 +63,7 @@ class Entry:
 
     def fingerprint(self, anchors: Mapping[str, str]) -> str:
         """Return a digest of the entry and of its trust anchors' content, which changes with what it demands."""
-        content = {**asdict(self), "anchors": [anchors.get(name, "") for name in self.keys]}
+        content = {**asdict(self), "anchors": [anchors.get(name, "") for name in self.anchors]}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -112,6 +125,8 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         tuple(given.get("keys", ())),
         given.get("identity", ""),
         given.get("issuer", ""),
+        given.get("transparency_log", ""),
+        given.get("server", ""),
         tuple(sorted((str(name), str(value)) for name, value in annotations.items())),
     )
     _check_demands(entry, where)
@@ -132,12 +147,18 @@ def _check_pattern(pattern: str) -> None:
 def _check_demands(entry: Entry, where: str) -> None:
     if not entry.keys:
         raise InputError(f"{where} names no keys: without one anybody's signature would do. Nothing was changed.")
-    pattern = _ROOT_KEY_ID if entry.verifier == CONTENT_TRUST else _KEY_NAME
+    pattern = _ROOT_KEY_ID if entry.verifier == CONTENT_TRUST else KEY_NAME
     for key in entry.keys:
         if not pattern.fullmatch(key):
             takes = "ids of root keys, of 64 hexadecimal digits" if pattern is _ROOT_KEY_ID else "names of keys"
             raise InputError(f"{where} has the key {key!r}: {entry.verifier} takes {takes}. Nothing was changed.")
     if entry.verifier == COSIGN and bool(entry.identity) != bool(entry.issuer):
         raise InputError(f"{where} has one of identity and issuer: each is worthless alone. Nothing was changed.")
+    if entry.transparency_log and not (entry.identity and KEY_NAME.fullmatch(entry.transparency_log)):
+        raise InputError(
+            f"{where} has a transparency_log, which takes a key's name beside identity. Nothing was changed."
+        )
+    if entry.verifier == CONTENT_TRUST and not _SERVER.fullmatch(entry.server):
+        raise InputError(f"{where} needs server, the Notary server's address with https://. Nothing was changed.")
     if entry.verifier == NOTATION and not entry.identity:
         raise InputError(f"{where} names no identity, such as x509.subject: C=…, ST=…, O=…. Nothing was changed.")

@@ -29,19 +29,20 @@ class Recording(NamedTuple):
     after: str
 
 
-def record(images: Sequence[Examined], policy: Policy, files: FileSystem, write: bool) -> Recording:
+def record(images: Sequence[Examined], policy: Policy, files: FileSystem, write: bool, root: str = "") -> Recording:
     """Put what was verified on the record and take what was refused off it; without `write` only tell how.
 
-    A record that others than root can have written counts as empty, and is replaced.
+    A record that others than root can have written counts as empty, and is replaced. `root` is where a test's host is.
     """
+    path = root + store.RECORD
     if not write:
         return _recording(images, policy, files)
-    with locked(store.RECORD, _LOCK_TIMEOUT):
+    with locked(path, _LOCK_TIMEOUT):
         recording = _recording(images, policy, files)
         if recording.before != recording.after:
-            if os.path.islink(store.RECORD):
-                os.unlink(store.RECORD)
-            ConfigFile(store.RECORD).write(recording.after)
+            if os.path.islink(path):
+                os.unlink(path)
+            ConfigFile(path).write(recording.after)
     return recording
 
 

@@ -19,6 +19,9 @@ POLICY = f"{DIRECTORY}/policy.json"
 KEYS = f"{DIRECTORY}/keys"
 RECORD_DIRECTORY = "/var/lib/breakwater"
 RECORD = f"{RECORD_DIRECTORY}/verified-images.json"
+#: How the two kinds of trust anchors begin.
+PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -42,9 +45,7 @@ def read_anchor(files: FileSystem, name: str) -> str:
 
 def anchors_of(files: FileSystem, entry: policies.Entry) -> dict[str, str]:
     """Return the content of an entry's trust anchors by their names; UnreadableError as `read_anchor`."""
-    if entry.verifier == policies.CONTENT_TRUST:
-        return {}
-    return {name: read_anchor(files, name) for name in entry.keys}
+    return {name: read_anchor(files, name) for name in entry.anchors}
 
 
 def read_policy(files: FileSystem) -> policies.Policy | None:

@@ -12,6 +12,7 @@ from typing import Iterator, NamedTuple, Protocol
 
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import ImageReference
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.policy import Entry
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 
 VERIFIED, ACCEPTED, REFUSED, UNDECIDED = "verified", "accepted", "refused", "undecided"
 _CERTS = "/etc/docker/certs.d"
@@ -35,17 +36,34 @@ class Verifier(Protocol):
 
 
 @contextlib.contextmanager
-def environment(registry: str, docker_config: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words before a command that let it trust a registry as the engine does, and log in as `docker` does."""
+def workspace(*hosts: str) -> Iterator[str]:
+    """Yield a directory for a verifier's files, which is gone afterwards; in it, `certs` has the CAs of these hosts."""
     directory = tempfile.mkdtemp(prefix="breakwater-")
     try:
-        for host in sorted({registry, registry.rpartition(":")[0] or registry}):
+        os.mkdir(f"{directory}/certs")
+        for host in hosts:
             with contextlib.suppress(OSError):
-                names = os.listdir(f"{_CERTS}/{host}")
-                for name in (name for name in names if name.endswith(".crt")):
-                    shutil.copy(f"{_CERTS}/{host}/{name}", directory)
-        # Directories are added to the system's bundle; a registry's own CA is trusted for this registry only.
-        trust = f"SSL_CERT_DIR={_SYSTEM_CERTS}:{directory}"
-        yield ("env", trust, f"DOCKER_CONFIG={docker_config}")
+                for name in (name for name in os.listdir(f"{_CERTS}/{host}") if name.endswith(".crt")):
+                    shutil.copy(f"{_CERTS}/{host}/{name}", f"{directory}/certs/{host}.{name}")
+        yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def environment(directory: str, **variables: str) -> list[str]:
+    """Return the words before a command that let it trust what the engine trusts, with more variables.
+
+    Directories are added to the system's bundle, so a registry's own CA is trusted where this registry is asked only.
+    """
+    trusted = {"SSL_CERT_DIR": f"{_SYSTEM_CERTS}:{directory}/certs", **variables}
+    return ["env", *(f"{name}={value}" for name, value in trusted.items())]
+
+
+def last_words(result: CommandResult) -> str:
+    """Return what a command said at last about its failure."""
+    return (result.stderr.strip().splitlines() or ["it does not say why"])[-1][:300]
+
+
+def is_missing(result: CommandResult) -> bool:
+    """Tell whether the command after `environment` is not installed; env(1) says so by its exit code."""
+    return result.rc == 127

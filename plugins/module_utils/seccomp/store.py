@@ -10,39 +10,19 @@ import hashlib
 import json
 import os
 import re
-import stat
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
+from ansible_collections.breakwater.docker.plugins.module_utils.protected_files import Change, read
 
 _VERSIONED = re.compile(r".+\.[0-9a-f]{12}\.json")
-_MODE = 0o444
-
-
-class Change(NamedTuple):
-    """A file that is written or, where `after` is None, removed; `before` is None where there is none."""
-
-    path: str
-    before: str | None
-    after: str | None
 
 
 def versioned(name: str, content: str) -> str:
     """Return the name of the file that holds just this content of a profile."""
     return f"{name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
-
-
-def writes(directory: str, wanted: Mapping[str, str]) -> list[Change]:
-    """Return what has to be written so that the directory has these files, by name, for everybody to read only."""
-    found = []
-    for name, content in sorted(wanted.items()):
-        path = f"{directory}/{name}"
-        before = _read(path)
-        if before != content or not _is_protected(path):
-            found.append(Change(path, before, content))
-    return found
 
 
 def removals(directory: str, names: Sequence[str], wanted: Mapping[str, str], uses: Mapping[str, str]) -> list[Change]:
@@ -61,23 +41,12 @@ def removals(directory: str, names: Sequence[str], wanted: Mapping[str, str], us
                 raise InputError(f"{path} can't be removed, since {users[0]} uses it. Nothing was changed.")
         elif not _VERSIONED.fullmatch(file) or path in uses:
             continue
-        found.append(Change(path, _read(path), None))
+        found.append(Change(path, read(path), None))
     return found
 
 
 def _is_version(path: str, of: str) -> bool:
     return bool(_VERSIONED.fullmatch(path)) and f"{path[: -len('.123456789abc.json')]}.json" == of
-
-
-def apply(changes: Sequence[Change]) -> None:
-    """Make the changes; each file is replaced whole."""
-    for change in changes:
-        file = ConfigFile(change.path)
-        if change.after is None:
-            file.delete()
-        else:
-            file.write(change.after)
-            os.chmod(change.path, _MODE)
 
 
 def daemon_uses(config: str) -> dict[str, str]:
@@ -111,7 +80,7 @@ def container_uses(engine: EngineReader, directory: str) -> dict[str, str]:
     found = {}
     for file in sorted(os.listdir(directory)) if given and os.path.isdir(directory) else []:
         path = f"{directory}/{file}"
-        name = given.get(_normal(_read(path) or ""))
+        name = given.get(_normal(read(path) or ""))
         if name is not None:
             found[path] = f"the running container {name}"
     return found
@@ -127,16 +96,3 @@ def _normal(content: str) -> str:
     with contextlib.suppress(ValueError):
         return json.dumps(json.loads(content), sort_keys=True)
     return content
-
-
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
-
-
-def _is_protected(path: str) -> bool:
-    status = os.lstat(path)
-    return stat.S_ISREG(status.st_mode) and (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), _MODE)

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, BinaryIO, Iterator, Mapping
 
 ENGINES = Path(__file__).parents[1] / "fixtures" / "engines"
 
@@ -23,14 +23,27 @@ class Hang:
     """A document that never comes."""
 
 
+def _headers(stream: BinaryIO) -> Iterator[tuple[str, str]]:
+    while True:
+        line = stream.readline()
+        if line in (b"\r\n", b""):
+            return
+        name, _colon, value = line.decode("latin-1").partition(":")
+        yield name, value.strip()
+
+
 class FakeDockerd:
-    """Serves `documents` by path; bytes among them are sent as they are, then the connection is closed."""
+    """Serves `documents` by path; bytes among them are sent as they are, then the connection is closed.
+
+    `requests` are the paths that were asked for, `headers` those of the last request.
+    """
 
     def __init__(self, path: Path, documents: Mapping[str, Any], chunked: bool = False) -> None:
         self.path = str(path)
         self.documents = documents
         self.chunked = chunked
         self.requests: list[str] = []
+        self.headers: dict[str, str] = {}
         self.connections = 0
         self._stopping = threading.Event()
 
@@ -62,8 +75,7 @@ class FakeDockerd:
                 request = stream.readline().decode().split()
                 if len(request) != 3:
                     return
-                while stream.readline() not in (b"\r\n", b""):
-                    pass
+                self.headers = dict(_headers(stream))
                 self.requests.append(request[1])
                 if not self._answer(connection, request[1]):
                     return

@@ -22,13 +22,17 @@ pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="keys have to be root's
 DIGEST = "sha256:" + "0" * 64
 WEB = parse("registry.example.org:5000/web:1")
 PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
-KEYS = {"release": PUBLIC_KEY, "next": PUBLIC_KEY, "ca": "-----BEGIN CERTIFICATE-----\nMIIB\n", "root": '{"tlogs": []}'}
+KEYS = {"release": PUBLIC_KEY, "next": PUBLIC_KEY, "rekor": PUBLIC_KEY, "ca": "-----BEGIN CERTIFICATE-----\nMIIB\n"}
 #: As cosign 2.5 printed them.
 SIGNED = json.dumps([{"critical": {"image": {"docker-manifest-digest": DIGEST}}, "optional": None}])
-UNSIGNED = "WARNING: Skipping tlog verification\nError: no signatures found\nerror during command execution: no"
-OTHER = "Error: no matching signatures: invalid signature when validating ASN.1 encoded signature\nerror during"
-ANNOTATION = "Error: no matching signatures: missing or incorrect annotation\nerror during command execution: x"
-UNREACHABLE = 'Error: Get "https://registry.example.org:5000/v2/": dial tcp: connection refused\nerror during x'
+UNSIGNED = "Error: no signatures found\nerror during command execution: no signatures found"
+OTHER = (
+    "error during command execution: no matching signatures: invalid signature when validating ASN.1 encoded signature"
+)
+ANNOTATION = "error during command execution: no matching signatures: missing or incorrect annotation"
+UNREACHABLE = (
+    'error during command execution: Get "https://registry.example.org:5000/v2/": dial tcp: connect: connection refused'
+)
 
 
 def entry(*keys: str, **more: Any) -> Entry:
@@ -99,19 +103,20 @@ def test_any_of_several_keys_will_do(tmp_path: Path) -> None:
 
 def test_identities_are_verified_by_certificates_without_the_internet(tmp_path: Path) -> None:
     who = {"identity": "ci@example.org", "issuer": "https://issuer.example.org"}
-    for key, options in (
-        ("ca", "--ca-roots=/etc/docker/image-trust/keys/ca --insecure-ignore-sct=true --insecure-ignore-tlog=true"),
-        ("root", "--trusted-root=/etc/docker/image-trust/keys/root --new-bundle-format=true"),
-    ):
+    for more, ignored in (({}, "true"), ({"transparency_log": "rekor"}, "false")):
         commands = answering(0, SIGNED)
-        assert verify(tmp_path, commands, entry(key, **who)).status == "verified"
-        assert "--certificate-identity=ci@example.org" in commands.asked[0]
-        assert f"--certificate-oidc-issuer=https://issuer.example.org --offline=true {options}" in commands.asked[0]
+        assert verify(tmp_path, commands, entry("ca", **who, **more)).status == "verified"
+        [line] = commands.asked
+        assert "--certificate-identity=ci@example.org" in line
+        assert "--certificate-oidc-issuer=https://issuer.example.org --offline=true" in line
+        assert "--ca-roots=/etc/docker/image-trust/keys/ca --insecure-ignore-sct=true" in line
+        assert f"--insecure-ignore-tlog={ignored}" in line
+        assert ("SIGSTORE_REKOR_PUBLIC_KEY=/etc/docker/image-trust/keys/rekor" in line) is bool(more)
     refused = verify(tmp_path, answering(12, "", "Error: no matching signatures: none of"), entry("ca", **who))
     assert "none of ci@example.org, vouched for by https://issuer.example.org" in refused.reason
 
 
-@pytest.mark.parametrize("demanded", [entry("ca"), entry("root"), entry("release", identity="a", issuer="b")])
+@pytest.mark.parametrize("demanded", [entry("ca"), entry("release", identity="a", issuer="b")])
 def test_an_anchor_of_the_wrong_kind_verifies_nothing(tmp_path: Path, demanded: Entry) -> None:
     commands = answering(0, SIGNED)
     assert verify(tmp_path, commands, demanded).status == "undecided"

@@ -7,6 +7,7 @@ from typing import Any, Iterator, Sequence
 
 import pytest
 
+from ansible_collections.breakwater.docker.plugins.module_utils import protected_files
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import store
 
@@ -34,22 +35,22 @@ def running(*options: str) -> Engine:
 def test_files_are_written_once_for_everybody_to_read(tmp_path: Path) -> None:
     directory = f"{tmp_path}/seccomp"
     wanted = {"web.json": "{}\n"}
-    changes = store.writes(directory, wanted)
-    assert changes == [store.Change(f"{directory}/web.json", None, "{}\n")]
-    store.apply(changes)
+    changes = protected_files.writes(directory, wanted)
+    assert changes == [protected_files.Change(f"{directory}/web.json", None, "{}\n")]
+    protected_files.apply(changes)
     assert os.stat(f"{directory}/web.json").st_mode & 0o777 == 0o444
-    assert store.writes(directory, wanted) == []
+    assert protected_files.writes(directory, wanted) == []
     os.chmod(f"{directory}/web.json", 0o644)
-    [change] = store.writes(directory, wanted)
-    store.apply([change])
-    assert store.writes(directory, wanted) == []
+    [change] = protected_files.writes(directory, wanted)
+    protected_files.apply([change])
+    assert protected_files.writes(directory, wanted) == []
 
 
 def test_link_in_place_of_a_profile_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("{}\n")
     (tmp_path / "mine").chmod(0o444)
     (tmp_path / "web.json").symlink_to(tmp_path / "mine")
-    assert len(store.writes(str(tmp_path), {"web.json": "{}\n"})) == 1
+    assert len(protected_files.writes(str(tmp_path), {"web.json": "{}\n"})) == 1
 
 
 def test_content_names_the_file() -> None:
@@ -78,7 +79,7 @@ class TestRemovals:
 
     def test_named_profiles_go(self, directory: str) -> None:
         assert self.removed(directory, ["web", "never"], {}) == [self.OLD, "web.json"]
-        store.apply(store.removals(directory, ["web"], {}, {}))
+        protected_files.apply(store.removals(directory, ["web"], {}, {}))
         assert not os.path.exists(f"{directory}/web.json")
 
     @pytest.mark.parametrize("used", ["default.json", OLD])

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Files that everybody may read and nobody but their owner replaces.
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Mapping, NamedTuple, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+
+_MODE = 0o444
+
+
+class Change(NamedTuple):
+    """A file that is written or, where `after` is None, removed; `before` is None where there is none."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+def writes(directory: str, wanted: Mapping[str, str]) -> list[Change]:
+    """Return what has to be written so that the directory has these files, by name, for everybody to read only."""
+    found = []
+    for name, content in sorted(wanted.items()):
+        path = f"{directory}/{name}"
+        before = read(path)
+        if before != content or not _is_protected(path):
+            found.append(Change(path, before, content))
+    return found
+
+
+def apply(changes: Sequence[Change]) -> None:
+    """Make the changes; each file is replaced whole."""
+    for change in changes:
+        if os.path.islink(change.path):
+            os.unlink(change.path)
+        file = ConfigFile(change.path)
+        if change.after is None:
+            file.delete()
+        else:
+            file.write(change.after)
+            os.chmod(change.path, _MODE)
+
+
+def read(path: str) -> str | None:
+    """Return a file's text, None where there is no file."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def _is_protected(path: str) -> bool:
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), _MODE)
