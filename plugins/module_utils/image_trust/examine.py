@@ -146,7 +146,8 @@ class Examiner:
                 return
             raise
         images: dict[str, Document] = {}
-        for container in self._engine.get_each([f"/containers/{item['Id']}/json" for item in listed]):
+        # All answers are read before the next question is asked over the same connection.
+        for container in list(self._engine.get_each([f"/containers/{item['Id']}/json" for item in listed])):
             about = Document(container, "the engine's answer about a container")
             identifier, named = about.string("Image"), about.string("Config", "Image")
             if identifier not in images:
@@ -160,11 +161,11 @@ def _reference(named: str, image: Document) -> str:
     if digest:
         return f"{named.partition('@')[0]}@{digest}"
     # The name is an id, or was given to the image on this host.
-    return next(iter(image.strings("RepoDigests")), "")
+    return next(iter(_pinned(image)), "")
 
 
 def _digest_in(name: str, image: Document) -> str | None:
-    for pinned in image.strings("RepoDigests"):
+    for pinned in _pinned(image):
         place, _at, digest = pinned.partition("@")
         try:
             if repository(place) == name and parse(pinned):
@@ -172,3 +173,8 @@ def _digest_in(name: str, image: Document) -> str | None:
         except InputError:
             continue
     return None
+
+
+def _pinned(image: Document) -> list[str]:
+    """Return an image's names by digest; the engine leaves out the field of an image that has none."""
+    return image.strings("RepoDigests") if image.has("RepoDigests") else []

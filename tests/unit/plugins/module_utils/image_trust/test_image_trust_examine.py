@@ -76,7 +76,7 @@ def examiner(*signed: str, engine: Engine | None = None, registry: Registry | No
 def host(image: str, *digests: str) -> Engine:
     """Return an engine with an image of that name and a running container of it."""
     engine = Engine()
-    document = {"RepoDigests": [f"{WEB}@{digest}" for digest in digests]}
+    document = {"RepoDigests": [f"{WEB}@{digest}" for digest in digests]} if digests else {}
     engine.add("/containers/json", [{"Id": "c1"}])
     engine.add("/containers/c1/json", {"Name": "/shop", "Image": "sha256:aa", "Config": {"Image": image}})
     engine.add("/images/sha256:aa/json", document)

@@ -146,6 +146,7 @@ class TestRegistry:
         """Return the digest that the engine tells, and the credentials that it was given."""
         if config is not None:
             (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "s").unlink(missing_ok=True)
         path = f"/distribution/{REPOSITORY}:1/json"
         with FakeDockerd(tmp_path / "s", {path: answer}) as engine:
             source = Registry(engine.path, str(tmp_path), LocalFileSystem(), SubprocessRunner(), 5)
