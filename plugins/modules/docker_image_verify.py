@@ -61,7 +61,7 @@ options:
       identity:
         description:
           - For V(cosign) whom the signature's certificate has to name, where short-lived keys sign.
-          - For V(notation) its trusted identity, such as V(x509.subject: C=DE, ST=BE, O=Example).
+          - "For V(notation) its trusted identity, such as V(x509.subject: C=DE, ST=BE, O=Example)."
         type: str
       issuer:
         description: Who has to have vouched for O(policy[].identity) when cosign's certificate was made.
