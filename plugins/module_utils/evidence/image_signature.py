@@ -57,11 +57,9 @@ class Signatures:
             return Judged(ACCEPTED, f"The policy accepts {name} without a signature.")
         if entry.action != VERIFY:
             return Judged(REFUSED, f"The policy rejects {name}.")
-        verified = self._record().get(f"{name}@{digest}")
+        verified = self._record().get((f"{name}@{digest}", self._fingerprint(entry)))
         if verified is None:
-            return Judged(UNVERIFIED, "No verification of its digest is on record.")
-        if verified.fingerprint != self._fingerprint(entry):
-            return Judged(UNVERIFIED, "It was verified under another policy or by other keys.")
+            return Judged(UNVERIFIED, "No verification of its digest under this policy and by these keys is on record.")
         return Judged(VERIFIED, f"It was verified by {verified.key} on {verified.verified_at[:10]}.")
 
     def _fingerprint(self, entry: Entry) -> str:

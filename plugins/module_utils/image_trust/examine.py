@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Protocol
 
@@ -161,20 +162,15 @@ def _reference(named: str, image: Document) -> str:
     if digest:
         return f"{named.partition('@')[0]}@{digest}"
     # The name is an id, or was given to the image on this host.
-    return next(iter(_pinned(image)), "")
+    return next((reference.pinned(str(reference.digest)) for reference in _references(image)), "")
 
 
 def _digest_in(name: str, image: Document) -> str | None:
-    for pinned in _pinned(image):
-        place, _at, digest = pinned.partition("@")
-        try:
-            if repository(place) == name and parse(pinned):
-                return digest
-        except InputError:
-            continue
-    return None
+    return next((reference.digest for reference in _references(image) if reference.repository == name), None)
 
 
-def _pinned(image: Document) -> list[str]:
-    """Return an image's names by digest; the engine leaves out the field of an image that has none."""
-    return image.strings("RepoDigests") if image.has("RepoDigests") else []
+def _references(image: Document) -> Iterator[ImageReference]:
+    """Yield an image's names by digest; the engine leaves out the field of an image that has none."""
+    for pinned in image.strings("RepoDigests") if image.has("RepoDigests") else []:
+        with contextlib.suppress(InputError):
+            yield parse(pinned)

@@ -76,7 +76,7 @@ class Policy:
     def match(self, name: str) -> Entry | None:
         """Return the entry for a repository's full name, None for none."""
         fitting = [entry for entry in self.entries if entry.covers(name)]
-        # A full name is longer than every prefix of it with its asterisk's slash, or as long as one.
+        # A name of one letter below a prefix is no longer than this prefix with its asterisk.
         return max(fitting, key=lambda entry: (entry.repository == name, len(entry.repository)), default=None)
 
 
@@ -123,10 +123,10 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         action,
         verifier,
         tuple(given.get("keys", ())),
-        given.get("identity", ""),
-        given.get("issuer", ""),
-        given.get("transparency_log", ""),
-        given.get("server", ""),
+        str(given.get("identity", "")),
+        str(given.get("issuer", "")),
+        str(given.get("transparency_log", "")),
+        str(given.get("server", "")),
         tuple(sorted((str(name), str(value)) for name, value in annotations.items())),
     )
     _check_demands(entry, where)

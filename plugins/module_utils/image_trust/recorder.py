@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import NamedTuple, Sequence
@@ -58,10 +59,11 @@ def _recording(images: Sequence[Examined], policy: Policy, files: FileSystem) ->
         if image.pinned is None or entry is None:
             continue
         if image.verdict.status == VERIFIED:
-            verified = store.Verified(entry.fingerprint(store.anchors_of(files, entry)), image.verdict.key, now)
-            if known.get(image.pinned, verified)[:2] != verified[:2] or image.pinned not in known:
-                known[image.pinned] = verified
+            demands = entry.fingerprint(store.anchors_of(files, entry))
+            verified = store.Verified(image.pinned, demands, image.verdict.key, now)
+            known.setdefault((image.pinned, demands), verified)
         elif image.verdict.status == REFUSED:
-            known.pop(image.pinned, None)
+            with contextlib.suppress(UnreadableError, OSError):
+                known.pop((image.pinned, entry.fingerprint(store.anchors_of(files, entry))), None)
     newest = sorted(known.items(), key=lambda item: item[1].verified_at)[-LIMIT:]
     return Recording(before, store.record_text(dict(newest)) if newest or before else "")

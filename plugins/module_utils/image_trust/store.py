@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Dict, Mapping, NamedTuple, Tuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
@@ -26,11 +26,16 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class Verified(NamedTuple):
-    """That a digest was verified: under which demands (an entry's fingerprint), by what, and when (UTC)."""
+    """That an image was verified, by its digest: under which demands (an entry's fingerprint), by what, when (UTC)."""
 
+    image: str
     fingerprint: str
     key: str
     verified_at: str
+
+
+#: What was verified, by image and fingerprint: policies can differ from call to call.
+Record = Dict[Tuple[str, str], Verified]
 
 
 def anchor_path(name: str) -> str:
@@ -60,28 +65,29 @@ def read_policy(files: FileSystem) -> policies.Policy | None:
         raise UnreadableError(f"{POLICY} is not a policy: run the role docker_image_trust again") from None
 
 
-def read_record(files: FileSystem) -> dict[str, Verified]:
-    """Return what was verified, by REPOSITORY@DIGEST; UnreadableError where it can't be relied on."""
+def read_record(files: FileSystem) -> Record:
+    """Return what was verified; UnreadableError where it can't be relied on."""
     try:
         text = _read(files, RECORD, (RECORD_DIRECTORY,))
     except FileNotFoundError:
         return {}
     try:
-        return {name: Verified(**item) for name, item in _object(text, RECORD)["images"].items()}
-    except (KeyError, TypeError, AttributeError):
+        found = [Verified(*(str(item[name]) for name in Verified._fields)) for item in _object(text, RECORD)["images"]]
+    except (KeyError, TypeError):
         raise UnreadableError(f"{RECORD} is not a record of images: remove it, and verify them again") from None
+    return {(item.image, item.fingerprint): item for item in found}
 
 
-def record_text(record: Mapping[str, Verified]) -> str:
+def record_text(record: Record) -> str:
     """Return the record's file."""
-    images = {name: item._asdict() for name, item in record.items()}
+    images = [item._asdict() for _key, item in sorted(record.items())]
     return json.dumps({"schema": 1, "images": images}, indent=2, sort_keys=True) + "\n"
 
 
 def _object(text: str, path: str) -> Mapping[str, Any]:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableError(f"{path} is not JSON") from None
 
 
