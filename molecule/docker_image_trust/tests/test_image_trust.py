@@ -155,6 +155,10 @@ class TestVerifying:
         assert [image["verified"] for image in result["images"]] == [False, False]
         assert "no entry for" in result["images"][1]["reason"]
 
+    def test_without_credentials_the_registry_tells_nothing(self) -> None:
+        [image] = verify("app/signed:1", docker_config="/nonexistent")["images"]
+        assert (image["status"], f"docker login {PLACE}" in image["reason"]) == ("undecided", True), image["reason"]
+
     def test_bad_input_is_refused(self) -> None:
         assert "not the name of an image" in module("docker_image_verify", images=["--help"], fails=True)["msg"]
         assert "names no keys" in verify("app/signed:1", policy=[{"repository": f"{PLACE}/*"}], fails=True)["msg"]
