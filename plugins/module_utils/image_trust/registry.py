@@ -22,6 +22,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 #: Docker Hub's name in images and in `docker login`.
 _HUB = "docker.io"
 _HUB_LOGIN = "https://index.docker.io/v1/"
+#: What engines answer with HTTP 500 where a registry wants credentials.
+_REFUSALS = ("no basic auth credentials", "unauthorized", "authentication required")
 #: A helper reads the registry's name from its standard input.
 _ASK_HELPER = ("sh", "-c", 'printf %s "$1" | "docker-credential-$2" get', "sh")
 
@@ -48,12 +50,12 @@ class Registry:
                 digest = api.get(path)["Descriptor"]["digest"]
         except MissingDocumentError:
             raise BreakwaterError(f"{reference.registry} has no {reference.tagged}.") from None
-        except RefusalError:
-            raise BreakwaterError(
-                f"{reference.registry} does not show {reference.tagged} to this user: log in there as root"
-                f" (docker login {reference.registry}), or correct the name."
-            ) from None
         except EngineError as error:
+            if isinstance(error, RefusalError) or any(words in str(error) for words in _REFUSALS):
+                raise BreakwaterError(
+                    f"{reference.registry} does not show {reference.tagged} to this user: log in there as root"
+                    f" (docker login {reference.registry}), or correct the name."
+                ) from None
             raise BreakwaterError(f"The digest of {reference.tagged} can't be got. {error}") from None
         except (KeyError, TypeError):
             digest = None

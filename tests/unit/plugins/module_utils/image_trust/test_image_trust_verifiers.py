@@ -181,6 +181,10 @@ class TestRegistry:
                 b'HTTP/1.1 500 Error\r\nContent-Length: 33\r\n\r\n{"message": "connection refused"} ',
                 "HTTP 500: connection refused",
             ),
+            (
+                b'HTTP/1.1 500 Error\r\nContent-Length: 40\r\n\r\n{"message": "no basic auth credentials"} ',
+                "docker login registry.example.org",
+            ),
         ],
     )
     def test_failures_are_told(self, tmp_path: Path, answer: Any, reason: str) -> None:
