@@ -162,6 +162,14 @@ def test_what_is_no_output_of_a_scanner_is_refused_with_a_reason(data: bytes) ->
         formats.read(data)
 
 
+@pytest.mark.parametrize("name", ["oval.xml", "xccdf.xml", "arf.xml"])
+def test_results_with_a_document_type_are_refused(name: str) -> None:
+    head, body = (FIXTURES / name).read_text().split("?>", 1)
+    declared = f'{head}?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>{body}'
+    with pytest.raises(ScanError, match="document type"):
+        formats.read(declared.encode(), name.partition(".")[0].replace("arf", "xccdf"))
+
+
 @pytest.mark.parametrize("form", formats.READERS)
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}, [None], {"x": None}])
 def test_no_reader_stumbles_over_other_types(form: str, value: Any) -> None:
