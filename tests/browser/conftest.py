@@ -83,6 +83,18 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of two hosts, one with what probes proved and one on which none were run."""
+    directory = tmp_path_factory.mktemp("proven")
+    for host, kind in (("h1.example.net", {"text": factory.HOSTILE}), ("h2.example.net", {"started": False})):
+        factory.write_proof(directory, host, **kind)
+    factory.write_reports(
+        directory, [factory.host_report(name) for name in ("h1.example.net", "h2.example.net")], "html"
+    )
+    return directory / "report.html"
+
+
+@pytest.fixture(scope="session")
 def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of 1,000 hosts with 20 containers and 130 controls: 1.4 million findings.
 

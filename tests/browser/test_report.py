@@ -142,6 +142,24 @@ def test_everything_can_be_read_without_javascript(visit: Visit, fleet: Path) ->
     expect(control.locator(".place").first).to_be_visible()
 
 
+def test_proof_is_a_table_of_threats_by_host(visit: Visit, proven: Path) -> None:
+    page = visit(proven, java_script_enabled=False)
+    page.locator("nav a", has_text="Proof").click()
+    table = page.locator(".proof")
+    expect(table).to_be_in_viewport()
+    rows = [row.split("\t") for row in table.locator("tbody tr").all_inner_texts()]
+    told = {row[-9].strip(): row[-8:] for row in rows if len(row) >= 9}
+    assert told["docker run"] == ["contained", "contained", *["not testable"] * 3, "exposed", *["not testable"] * 2]
+    assert told["docker_workload"][5] == "contained"
+    assert told["running"][0] == "1 of 2"
+    assert "In check mode no container is started" in table.inner_text()
+    attempts = page.locator("#proof details").first
+    attempts.locator("summary").click()
+    expect(attempts.locator("tbody th").first).to_contain_text("Reach another container")
+    assert page.locator("script").count() == 1
+    assert page.locator("img").count() == 0
+
+
 def test_hostile_names_stay_text(visit: Visit, hostile: Path) -> None:
     page = visit(hostile)
     expect(page).to_have_title(re.compile("^Docker compliance"))
@@ -169,7 +187,7 @@ def test_the_policy_would_stop_a_script_that_got_in(visit: Visit, single: Path, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("kind", ["fleet", "single"])
+@pytest.mark.parametrize("kind", ["fleet", "single", "proven"])
 def test_axe_finds_no_barrier(visit: Visit, request: pytest.FixtureRequest, scheme: str, width: int, kind: str) -> None:
     size = {"width": width, "height": 900}
     page = visit(request.getfixturevalue(kind), color_scheme=scheme, viewport=size, bypass_csp=True)
@@ -178,7 +196,7 @@ def test_axe_finds_no_barrier(visit: Visit, request: pytest.FixtureRequest, sche
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []
 
 
-@pytest.mark.parametrize("kind", ["fleet", "single", "hostile"])
+@pytest.mark.parametrize("kind", ["fleet", "single", "hostile", "proven"])
 def test_a_narrow_screen_needs_no_sideways_scrolling(visit: Visit, request: pytest.FixtureRequest, kind: str) -> None:
     page = visit(request.getfixturevalue(kind), viewport={"width": 360, "height": 800})
     page.evaluate(_OPEN_ALL)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import struct
 from typing import Callable, Mapping
@@ -26,6 +27,8 @@ _SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
 _SOCK_STREAM = 1
 #: Seconds and microseconds.
 _ANSWER_SECONDS = (1, 500_000)
+#: What connecting ends with when nobody answers in time.
+_WAITED = (errno.EINPROGRESS, errno.EAGAIN, errno.ETIMEDOUT)
 _LISTEN_SECONDS = (20, 0)
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
 _ANSWER = b"HTTP/1.0 200 OK\r\n\r\n"
@@ -108,7 +111,9 @@ def _judge_engine_api(told: Mapping[str, int]) -> Observation:
 
 
 def _connection(result: int) -> str:
-    return "connects" if result == 0 else error_name(result)
+    if result == 0:
+        return "connects"
+    return "no answer" if -result in _WAITED else error_name(result)
 
 
 def _judge_contact(name: str, what: str) -> Callable[[Mapping[str, int]], Observation]:
@@ -117,8 +122,7 @@ def _judge_contact(name: str, what: str) -> Callable[[Mapping[str, int]], Observ
             return Observation(None, "there was no container to reach")
         if _answers(told, name):
             return Observation(True, what)
-        result = told[f"{name}.connect"]
-        return Observation(False, "no answer" if result == 0 else f"no connection ({error_name(result)})")
+        return Observation(False, f"it reaches nobody ({_connection(told[f'{name}.connect'])})")
 
     return judge
 

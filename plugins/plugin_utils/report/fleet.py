@@ -76,6 +76,8 @@ class HostRow:
     engine: str
     score: int | None
     summary: Mapping[str, int]
+    #: what probes proved in the same run
+    proof: Mapping[str, Any] | None = None
     index: int = 0
     #: failing findings by severity
     failures: Counter[str] = field(default_factory=Counter)
@@ -107,7 +109,8 @@ class Fleet:
         new = self.drift.compare(report) if self.drift else frozenset()
         version = report["engine"].get("version")
         host = HostRow(
-            report["host"], report["assessed"], report["reason"], str(version or ""), report["score"], report["summary"]
+            *(report["host"], report["assessed"], report["reason"], str(version or ""), report["score"]),
+            *(report["summary"], report.get("proof")),
         )
         groups: dict[tuple[str, str, str, str, bool], Group] = {}
         for finding in report["findings"]:
@@ -174,6 +177,11 @@ class Fleet:
     def not_assessed(self) -> list[HostRow]:
         """The hosts about which nothing is known."""
         return [host for host in self.hosts if not host.assessed]
+
+    @property
+    def proven(self) -> list[HostRow]:
+        """The hosts on which probes were run or should have been."""
+        return [host for host in self.hosts if host.proof]
 
     @property
     def failing_controls(self) -> list[ControlRow]:

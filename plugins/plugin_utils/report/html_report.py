@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# report.html: one file without any other, readable without JavaScript. Its look is in report.html.j2, .css and .js.
+# report.html: one file without any other, readable without JavaScript. Its look is in *.j2, .css and .js here.
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Iterator
 import jinja2
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Change
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import VERDICTS, Fleet, HostRow
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.renderer import Renderer
@@ -29,6 +30,8 @@ _THREATS = {
     "T8": "Tenants that share resources",
 }
 _REFS = {"cis_1_6": "CIS 1.6", "cis_1_8": "CIS 1.8", "nist_800_190": "NIST 800-190"}
+#: A verdict of probes has the colours of a status.
+_PROVEN_STATES = {"contained": "pass", "exposed": "fail", "not_testable": "not_applicable"}
 #: With few hosts the matrix has a row for each control, with its title; with many, a row for each host.
 _FEW_HOSTS = 12
 #: Rows of one matrix table; browsers lay out only the tables that are in view.
@@ -62,6 +65,9 @@ class HtmlReport(Renderer):
             histogram=_histogram(fleet.hosts),
             by_hosts=len(fleet.hosts) > _FEW_HOSTS,
             block=_BLOCK,
+            arrangements=proofs.ARRANGEMENTS,
+            proven_states=_PROVEN_STATES,
+            exposed_containers=proofs.exposed_containers,
         )
 
 

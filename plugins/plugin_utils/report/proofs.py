@@ -12,7 +12,9 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.model import THR
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import host_file, write_atomically
 
 _FIELDS = ("started", "reason", "threats", "probes", "containers")
-_VERDICTS = ("contained", "exposed", "not_testable")
+VERDICTS = ("contained", "exposed", "not_testable")
+#: How a container is started in each arrangement.
+ARRANGEMENTS = {"default": "docker run", "hardened": "docker_workload"}
 
 
 def write(directory: Path, host: str, result: Mapping[str, Any], run: str) -> None:
@@ -36,8 +38,22 @@ def read(directory: Path, host: str, run: str) -> dict[str, Any] | None:
 
 def _check(proof: Mapping[str, Any]) -> None:
     for threat, sums in proof["threats"].items():
-        if threat not in THREATS or not {sums["default"], sums["hardened"]} <= set(_VERDICTS):
+        if threat not in THREATS or not {sums[what] for what in ARRANGEMENTS} <= set(VERDICTS):
             raise ValueError(threat)
     for probe in proof["probes"]:
-        if not {probe[what]["verdict"] for what in ("default", "hardened")} <= set(_VERDICTS):
+        if not {probe[what]["verdict"] for what in ARRANGEMENTS} <= set(VERDICTS):
             raise ValueError(probe["id"])
+
+
+def threats(proof: Mapping[str, Any], arrangement: str, verdict: str) -> list[str]:
+    """Return the threats that have this verdict under an arrangement."""
+    return [threat for threat, sums in proof["threats"].items() if sums[arrangement] == verdict]
+
+
+def exposed_containers(proof: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """Return the names of the running containers by the probe's id that would succeed in them, and why it would."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for container in proof["containers"]:
+        for found in container["exposed"]:
+            groups.setdefault((found["probe"], found["reason"]), []).append(container["name"])
+    return dict(sorted(groups.items()))

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, STATUSES, HostReport
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import host_file, write_host
 
 MISSING = "It was unreachable, or its audit failed before it gave a result."
@@ -42,7 +43,7 @@ def of_run(directory: Path, hosts: Iterable[str], run: str) -> Iterator[HostDocu
         if document is None or document.report.get("run") != run:
             write_host(directory, HostReport.not_assessed(host, MISSING), run)
             document = _read(path, host)
-        yield document
+        yield _proven(document, directory)
 
 
 def of_directories(directories: Iterable[Path]) -> Iterator[HostDocument]:
@@ -54,7 +55,7 @@ def of_directories(directories: Iterable[Path]) -> Iterator[HostDocument]:
         for path in (directory / "hosts").glob("*.json"):
             places.setdefault(path.stem, []).append(path)
     for name, paths in sorted(places.items()):
-        documents = (_read(path, unquote(name)) for path in paths)
+        documents = (_proven(_read(path, unquote(name)), path.parents[1]) for path in paths)
         yield max(documents, key=lambda document: document.report.get("assessed_at", ""))
 
 
@@ -69,6 +70,15 @@ def _read(path: Path, host: str) -> HostDocument:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return _damaged(host, f"{path} is not a host's report of schema 1 ({error}); audit the host again.")
     return HostDocument(text, report)
+
+
+def _proven(document: HostDocument, directory: Path) -> HostDocument:
+    """Add what probes proved of the host in the run that assessed it, if they did."""
+    proof = proofs.read(directory, document.report["host"], document.report.get("run", ""))
+    if proof is None:
+        return document
+    text = document.text.rstrip()[:-1] + f',"proof":{json.dumps(proof)}}}'
+    return HostDocument(text, {**document.report, "proof": proof})
 
 
 def _damaged(host: str, reason: str) -> HostDocument:

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import ControlRow, Fleet, HostRow
 
 _HOSTS = 20
@@ -23,6 +24,7 @@ def lines(fleet: Fleet) -> list[str]:
         *_worst(fleet.failing_controls),
         *_missing(fleet.not_assessed),
         *_changes(fleet),
+        *_proofs(fleet.proven),
     ]
     return [_printable(line) for line in text]
 
@@ -60,6 +62,26 @@ def _changes(fleet: Fleet) -> Iterator[str]:
     if fleet.drift:
         told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in fleet.drift.summary.items())
         yield f"  Since {fleet.drift.previous}: {told}"
+
+
+def _proofs(hosts: list[HostRow]) -> Iterator[str]:
+    if hosts:
+        yield "  Threats contained, as probes prove:"
+    for host in hosts[:_HOSTS]:
+        yield f"    {_short(host.name)}: {_proof(host.proof or {})}"
+    if len(hosts) > _HOSTS:
+        yield f"    and {_count(len(hosts) - _HOSTS, 'more host')}"
+
+
+def _proof(proof: Mapping[str, Any]) -> str:
+    if not proof["started"]:
+        return proof["reason"]
+    told = []
+    for arrangement, name in proofs.ARRANGEMENTS.items():
+        held, lost = (proofs.threats(proof, arrangement, verdict) for verdict in ("contained", "exposed"))
+        aside = f" ({', '.join(lost)} exposed)" if lost else ""
+        told.append(f"{len(held)} of {len(proof['threats'])} under {name}{aside}")
+    return ", ".join(told)
 
 
 def _score(score: int | None) -> str:

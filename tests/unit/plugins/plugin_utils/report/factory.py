@@ -12,13 +12,14 @@ from typing import Any, Iterable, Iterator
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import (
     SEVERITIES,
+    THREATS,
     Finding,
     HostReport,
     ObjectRef,
     Remediation,
     Waiver,
 )
-from ansible_collections.breakwater.docker.plugins.plugin_utils.report import sources, writer
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs, sources, writer
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Drift
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import write_host
@@ -163,6 +164,11 @@ def fleet(hosts: int, **sizes: Any) -> Iterator[HostReport]:
             yield host_report(name, seed=index, trouble=0.5 * (1 - index / hosts), **sizes)
 
 
+def write_proof(directory: Path, host: str, run: str = RUN, **kind: Any) -> None:
+    """Write what probes proved of a host as docker_probe_info does."""
+    proofs.write(directory, host, proof(**kind), run)
+
+
 def write_hosts(directory: Path, reports: Iterable[HostReport], run: str = RUN) -> list[str]:
     """Write hosts' files as an audit does; return the hosts' names."""
     names = []
@@ -170,6 +176,33 @@ def write_hosts(directory: Path, reports: Iterable[HostReport], run: str = RUN) 
         write_host(directory, report, run)
         names.append(report.host)
     return names
+
+
+def proof(started: bool = True, text: str = "web-0") -> dict[str, Any]:
+    """Make what docker_probe_info returns where T6 is exposed by default; `text` is what a host can choose."""
+    exposed = {"verdict": "exposed", "reason": f"it reaches {text}."}
+    contained = {"verdict": "contained", "reason": "refused with EPERM."}
+    attempts = [
+        ("neighbour", "Reach another container", ["T6"], f"it reaches {text}", exposed, contained),
+        ("mount", "Mount a file system", ["T1", "T2"], "it mounts a file system", contained, contained),
+    ]
+    names = ("id", "title", "threats", "control", "default", "hardened")
+    sums: dict[str, dict[str, Any]] = {
+        threat: {"default": "not_testable", "hardened": "not_testable", "exposed_containers": []} for threat in THREATS
+    }
+    for threat, default in (("T1", "contained"), ("T2", "contained"), ("T6", "exposed")) if started else ():
+        sums[threat].update(default=default, hardened="contained")
+    sums["T1"]["exposed_containers"] = [text]
+    return {
+        "started": started,
+        "reason": None if started else f"In check mode no container is started: {text}.",
+        "threats": sums,
+        "probes": [dict(zip(names, attempt)) for attempt in attempts] if started else [],
+        "containers": [
+            {"name": text, "exposed": [{"probe": "mount", "reason": f"{text} may"}]},
+            {"name": "db", "exposed": []},
+        ],
+    }
 
 
 def documents(reports: Iterable[HostReport]) -> Iterator[sources.HostDocument]:

@@ -62,6 +62,15 @@ def test_a_page_is_well_formed_and_its_links_lead_somewhere(tmp_path: Path, numb
     assert {link[1:] for link in page.links} <= set(page.ids)
 
 
+def test_a_page_with_proofs_is_well_formed(tmp_path: Path) -> None:
+    factory.write_proof(tmp_path, "web")
+    factory.write_proof(tmp_path, "db", started=False)
+    page = Page(html(tmp_path, factory.host_report("web"), factory.host_report("db")))
+    assert len(page.ids) == len(set(page.ids))
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    assert "Proof" in page.text
+
+
 def test_every_host_and_control_has_a_section_with_the_fix(tmp_path: Path) -> None:
     reports = list(factory.fleet(9))
     page = Page(html(tmp_path, *reports))
