@@ -43,8 +43,8 @@ attributes:
     description: Leaves nothing behind.
 notes:
   - Runs as root on the host of a rootful engine, and needs nothing but the command C(docker) and Python.
-  - The control arrangement has all capabilities and no seccomp filter, but neither a network nor a file of the host to
-    write to.
+  - The control arrangement has the capabilities DAC_READ_SEARCH, SYS_ADMIN, SYS_MODULE, SYS_RAWIO and SYSLOG and no
+    seccomp filter, and reaches the engine's socket, but has neither a network nor a file of the host to write to.
   - The probe of memory is ended by the kernel where there is a limit, which leaves a line in the kernel's log.
 seealso:
   - module: breakwater.docker.docker_report

@@ -16,10 +16,13 @@ SOCKETS = ("/var/run/docker.sock", "/run/containerd/containerd.sock")
 #: A limit that holds is the same proof with little memory; the probe fills twice as much.
 _MEMORY = workload_probes.MEMORY // 2
 
-#: All rights that a weakness could need and no more: no network, no file of the host that can be written to, devices to
+#: What the attempts need besides the capabilities that each container has.
+_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYSLOG")
+#: All rights that an attempt could need and no more: no network, no file of the host that can be written to, devices to
 #: be read only. The program in it makes known calls and ends.
 _CONTROL = (
-    *("--network", "none", "--userns", "host", "--cap-add", "ALL", "--device-cgroup-rule", "b *:* r"),
+    *("--network", "none", "--userns", "host", "--device-cgroup-rule", "b *:* r"),
+    *(word for name in _CAPABILITIES for word in ("--cap-add", name)),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     *("--security-opt", "label=disable", "--security-opt", "systempaths=unconfined"),
     *("--security-opt", "no-new-privileges=false"),

@@ -72,6 +72,10 @@ def _host_device(program: Program, around: Surroundings) -> None:
     program.call("openat", AT_FDCWD, "/dev/breakwater", O_RDONLY | O_NONBLOCK, 0, tell="host_device")
 
 
+def _control_group(program: Program, around: Surroundings) -> None:
+    program.call("mount", "cgroup", "/cgroup", "cgroup", 0, around.controller, tell="control_group")
+
+
 def _kernel_memory(program: Program, _around: Surroundings) -> None:
     # a masked file can be opened, since it is /dev/null then, and has nothing to read
     file = program.call("openat", AT_FDCWD, "/proc/kcore", O_RDONLY, 0, tell="kernel_memory.open")
@@ -143,8 +147,7 @@ PROBES = (
         succeeds("mount", "it mounts a file system"),
     ),
     Probe(
-        *("control_group", "Mount the control groups (release_agent)", ("T1", "T2")),
-        calls("control_group", "mount", "cgroup", "/cgroup", "cgroup", 0, "rdma"),
+        *("control_group", "Mount the control groups (release_agent)", ("T1", "T2"), _control_group),
         succeeds("control_group", "it mounts control groups of version 1, whose release_agent runs programs of root"),
     ),
     Probe(

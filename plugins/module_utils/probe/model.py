@@ -23,6 +23,8 @@ class Surroundings:
     machine: str
     #: major and minor number of a block device
     device: tuple[int, int] = (7, 0)
+    #: a controller of control groups version 1
+    controller: str = ""
     #: IP addresses by what is there: `gateway`, `gateway6`, `neighbour`, `stranger`
     addresses: Mapping[str, str] = field(default_factory=dict)
 

@@ -27,9 +27,9 @@ _SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
 _SOCK_STREAM = 1
 #: Seconds and microseconds.
 _ANSWER_SECONDS = (1, 500_000)
+_LISTEN_SECONDS = (20, 0)
 #: What connecting ends with when nobody answers in time.
 _WAITED = (errno.EINPROGRESS, errno.EAGAIN, errno.ETIMEDOUT)
-_LISTEN_SECONDS = (20, 0)
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
 _ANSWER = b"HTTP/1.0 200 OK\r\n\r\n"
 

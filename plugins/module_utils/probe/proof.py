@@ -134,16 +134,28 @@ def surroundings(files: FileSystem, machine: str) -> Surroundings:
             numbers = (name.split(":") for name in files.listdir("/sys/dev/block"))
             found = [number for number in numbers if number[0] not in _REMOVED_DISK]
             device = (int(found[0][0]), int(found[0][1])) if found else (7, 0)
-    return Surroundings(machine, device)
+    return Surroundings(machine, device, _controller(files))
 
 
-def obstacles(files: FileSystem) -> dict[str, str]:
-    """Return by probe why it can't be made on this host without harm."""
+def _controller(files: FileSystem) -> str:
+    """Return a controller that is alone in a hierarchy of version 1, so that mounting it makes no new one."""
+    try:
+        rows = [line.split() for line in files.read_text("/proc/cgroups").splitlines() if not line.startswith("#")]
+    except OSError:
+        return ""
+    hierarchies = [row[1] for row in rows]
+    return next((row[0] for row in rows if row[1] != "0" and hierarchies.count(row[1]) == 1), "")
+
+
+def obstacles(files: FileSystem, around: Surroundings) -> dict[str, str]:
+    """Return by probe why it can't be made on this host, or not without harm."""
     found = {
         probe: "The kernel has not loaded such sockets, and asking for one would load them."
         for probe, path in kernel_probes.SOCKET_FILES.items()
         if not _exists(files, path)
     }
+    if not around.controller:
+        found["control_group"] = "The host has no control groups of version 1, and so no release_agent."
     spare = 0
     for line in files.read_text("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
@@ -166,7 +178,8 @@ def prove(docker: Docker, files: FileSystem, machine: str, run: str) -> list[dic
 
     InputError where it can't be done, BreakwaterError where the engine refuses it; nothing is left either way.
     """
-    around, hindered = surroundings(files, machine), obstacles(files)
+    around = surroundings(files, machine)
+    hindered = obstacles(files, around)
     laboratory = Laboratory(docker, run)
     with exclusive():
         laboratory.sweep()

@@ -122,13 +122,22 @@ def test_an_engine_that_refuses_says_why(files: LocalFileSystem) -> None:
 
 def test_attempts_that_could_harm_are_left_out(files: LocalFileSystem, tmp_path: Path) -> None:
     write(tmp_path, "/proc/meminfo", "MemAvailable: 500000 kB\n")
-    hindered = proof.obstacles(files)
-    assert set(hindered) == {"vsock", "crypto_socket", "memory"}
+    around = proof.surroundings(files, "x86_64")
+    hindered = proof.obstacles(files, around)
+    assert set(hindered) == {"vsock", "crypto_socket", "memory", "control_group"}
     assert hindered["memory"] == "The host has 488 MiB of memory to spare, too little to use some up."
-    results = proof.judged(laboratory(Commands()), files, proof.surroundings(files, "x86_64"), hindered)
+    results = proof.judged(laboratory(Commands()), files, around, hindered)
     [memory] = [result for result in results if result["id"] == "memory"]
     assert memory["hardened"] == {"verdict": "not_testable", "reason": hindered["memory"]}
     assert memory["control"] == hindered["memory"]
+
+
+def test_controller_is_alone_in_its_hierarchy(files: LocalFileSystem, tmp_path: Path) -> None:
+    rows = ("#subsys_name hierarchy num_cgroups enabled", "cpu 1 1 1", "cpuacct 1 1 1", "rdma 0 1 1", "pids 8 1 1")
+    write(tmp_path, "/proc/cgroups", "\n".join(rows))
+    around = proof.surroundings(files, "x86_64")
+    assert around.controller == "pids"
+    assert "control_group" not in proof.obstacles(files, around)
 
 
 def test_device_is_a_disk(files: LocalFileSystem, tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Lets every container have what the host has, reach the engine over TCP, and reach other networks. Never run it on a machine of yours.
+set -eu
+
+mkdir -p /etc/docker /etc/systemd/system/docker.service.d
+cat >/etc/docker/daemon.json <<'JSON'
+{
+  "hosts": ["unix:///var/run/docker.sock", "tcp://0.0.0.0:2375"],
+  "iptables": false,
+  "default-runtime": "open",
+  "runtimes": {"open": {"path": "/usr/local/bin/open-runtime"}}
+}
+JSON
+cat >/etc/systemd/system/docker.service.d/override.conf <<'UNIT'
+[Service]
+ExecStart=
+ExecStart=/usr/sbin/dockerd --containerd=/run/containerd/containerd.sock
+UNIT
+systemctl daemon-reload
+systemctl restart docker
