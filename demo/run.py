@@ -1,5 +1,5 @@
-# `make demo`: audits an insecure Docker host, hardens it, audits it again, and shows that no container was restarted.
-# `make demo-clean` removes the host and the reports.
+# `make demo`: audits and probes an insecure Docker host, hardens it, does both again, and shows that no container was
+# restarted. `make demo-clean` removes the host and the reports.
 
 from __future__ import annotations
 
@@ -68,9 +68,12 @@ def play(name: str, *variables: str) -> None:
         raise DemoError(f"The playbook breakwater.docker.{name} failed; its output above says where.")
 
 
-def audit(report: str) -> tuple[int, dict[str, bool]]:
-    """Audit the host into reports/`report`; return its score and, by control, whether every object passed."""
-    play("compliance", f"docker_compliance_report_dir=reports/{report}")
+def audit(report: str) -> tuple[int, dict[str, bool], dict[str, dict[str, str]]]:
+    """Audit and probe the host into reports/`report`.
+
+    Return its score, by control whether every object passed, and by threat what the probes say.
+    """
+    play("prove", f"docker_compliance_report_dir=reports/{report}")
     [host] = json.loads((ROOT / "reports" / report / "report.json").read_text(encoding="utf-8"))["hosts"]
     if not host["assessed"]:
         raise DemoError(f"The audit could not assess {HOST}: {host['reason']}")
@@ -79,7 +82,7 @@ def audit(report: str) -> tuple[int, dict[str, bool]]:
         if finding["status"] in {"pass", "fail", "error"}:
             label = f"{finding['title']} ({finding['severity']})"
             passed[label] = passed.get(label, True) and finding["status"] == "pass"
-    return host["score"], passed
+    return host["score"], passed, host["proof"]["threats"]
 
 
 def print_controls(heading: str, controls: list[str]) -> None:
@@ -94,15 +97,19 @@ def main() -> int:
     print(f"Starting {HOST}: systemd, dockerd and seven containers, insecure on purpose.", flush=True)
     start_host()
     processes_before = processes()
-    score_before, before = audit("demo-before")
+    score_before, before, proof_before = audit("demo-before")
     play("harden")
-    score_after, after = audit("demo-after")
+    score_after, after, proof_after = audit("demo-after")
     processes_after = processes()
 
     print("\n=== Result")
     print_controls("Fixed", [control for control, passed in after.items() if passed and before.get(control) is False])
     print_controls("New failures", [control for control, passed in after.items() if not passed and before.get(control)])
     print_controls("Still failing", [control for control, passed in after.items() if not passed])
+    print("\nThreats, as probes prove: by a plain docker run before and after, and under docker_workload")
+    for threat, found in proof_before.items():
+        now = proof_after[threat]
+        print(f"  {threat}: {found['default']}, {now['default']}, {now['hardened']}")
     print("\nContainers before and after:")
     for name, process in processes_before.items():
         print(f"  {name}: {process}; now {processes_after.get(name, 'gone')}")

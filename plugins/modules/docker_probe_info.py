@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Tries what an attacker in a container would try, and says what became of it. Each attempt is made in a container as
-    a plain C(docker run) starts it, and in one as the role C(docker_workload) does.
+    a plain C(docker run) starts it, and in one as the role P(breakwater.docker.docker_workload#role) does.
   - An attempt that is refused proves something only if it can succeed. So a control arrangement, which has all rights
     that it could need, makes it too; where that does not succeed, the verdict is V(not_testable).
   - The containers are made of a program of a few kilobytes that this module carries. Nothing is pulled, built or

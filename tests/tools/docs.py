@@ -7,13 +7,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import engine_options
+import probes
 import reference
 import role_readmes
 
 
 def pages() -> dict[Path, str]:
     """Return the text of each generated page by its path."""
-    return {**engine_options.pages(), **reference.pages(), **role_readmes.pages()}
+    return {**engine_options.pages(), **probes.pages(), **reference.pages(), **role_readmes.pages()}
 
 
 if __name__ == "__main__":
