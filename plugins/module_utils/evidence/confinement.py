@@ -32,6 +32,8 @@ _DANGEROUS = (
 CAPABILITIES = tuple(_ALL.split())
 DEFAULT_CAPABILITIES = frozenset(_DEFAULT.split())
 DANGEROUS_CAPABILITIES = frozenset(_DANGEROUS.split())
+#: Types that let their processes do everything, in Debian's policy and in container-selinux.
+_UNCONFINED_TYPES = ("spc_t", "unconfined_t", "unconfined_service_t", "dockerd_t", "container_runtime_t", "kernel_t")
 _SECCOMP_MODES = {"0": "disabled", "1": "strict", "2": "filter"}
 
 
@@ -114,6 +116,12 @@ def selinux_disabled(container: Document) -> bool:
     """Tell whether label separation is off; the engine notes it for privileged and host-PID containers as well."""
     options = container.strings("HostConfig", "SecurityOpt")
     return any(option in ("label=disable", "label:disable") for option in options)
+
+
+def selinux_confines(label: str | None) -> bool:
+    """Tell whether SELinux confines a process with this label; a container made before the engine used it has spc_t."""
+    parts = (label or "").split(":")
+    return len(parts) > 2 and parts[2] not in _UNCONFINED_TYPES
 
 
 def kernel_view(files: FileSystem, pid: int) -> dict[str, Any]:

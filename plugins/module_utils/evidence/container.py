@@ -105,11 +105,14 @@ def _deviations(subject: _Subject) -> list[str]:
         found.append("seccomp")
     options = subject.estate.daemon["security_options"]
     if options is None:
-        raise UnreadableError("the engine does not tell whether it has AppArmor and a user namespace")
+        raise UnreadableError("the engine does not tell whether it has AppArmor, SELinux and a user namespace")
     profile = confinement.apparmor_profile(subject.doc)
     claimed = "apparmor" in options and profile not in ("unconfined", "")
     if claimed and not confinement.apparmor_enforces(kernel["label"], profile):
         found.append("apparmor")
+    labelled = "selinux" in options and not confinement.selinux_disabled(subject.doc)
+    if labelled and not confinement.selinux_confines(kernel["label"]):
+        found.append("selinux")
     remapped = {"userns", "rootless"} & set(options)
     if remapped and kernel["root_is_host_root"] and subject.doc.string("HostConfig", "UsernsMode") != "host":
         found.append("user_namespace")

@@ -383,6 +383,26 @@ def test_label_of_the_security_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "options", "confined"),
     [
+        ("system_u:system_r:container_t:s0:c1,c2", [], True),
+        ("system_u:system_r:shop_t:s0:c1,c2", ["label=type:shop_t"], True),
+        ("system_u:system_r:spc_t:s0", ["label=disable"], True),  # as it is configured
+        ("system_u:system_r:spc_t:s0", [], False),  # made before the engine used SELinux
+        ("", [], False),
+    ],
+)
+def test_selinux_is_what_the_kernel_holds_the_process_by(
+    tmp_path: Path, label: str, options: list[str], confined: bool
+) -> None:
+    run(tmp_path, inspected("hardened"), CapBnd="0", NoNewPrivs="1")
+    pid = inspected("hardened")["State"]["Pid"]
+    write(tmp_path, f"/proc/{pid}/attr/current", label + "\0")
+    found = evidence(tmp_path, {"HostConfig.SecurityOpt": options}, security_options=["seccomp", "selinux"])
+    assert found["kernel_deviations"] == ([] if confined else ["selinux"])
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "confined"),
+    [
         ("docker-default (enforce)", [], True),
         ("web (enforce)", ["apparmor=web"], True),
         ("docker-default//&web (enforce)", ["apparmor=web"], True),  # stacked when no_new_privileges was set
