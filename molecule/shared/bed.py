@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+#: For linking a policy and booting under emulation.
+PLAY_SECONDS = 1200
+
 
 def hosts(group: str = "all") -> list[str]:
     """Return testinfra's addresses of the platforms in `group` of the scenario that Molecule is verifying."""
@@ -38,7 +41,7 @@ def play(playbook: str, *arguments: str, **variables: Any) -> subprocess.Complet
         [*command, "-e", json.dumps(variables), *arguments],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PLAY_SECONDS,
         check=False,
         env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"},
     )

@@ -78,7 +78,7 @@ def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonPr
         environment = None
     arguments = files.read_text(f"/proc/{pid}/cmdline").rstrip("\0").split("\0")
     uid = int(status["Uid"].split()[0]) if "Uid" in status else -1
-    started = _boot_time(files) + start_ticks / os.sysconf("SC_CLK_TCK")
+    started = boot_time(files) + start_ticks / os.sysconf("SC_CLK_TCK")
     return [DaemonProcess(pid, uid, tuple(arguments), environment, started)]
 
 
@@ -88,7 +88,8 @@ def read_status(files: FileSystem, pid: int) -> dict[str, str]:
     return {name: value for name, _separator, value in (line.partition(":\t") for line in lines)}
 
 
-def _boot_time(files: FileSystem) -> float:
+def boot_time(files: FileSystem) -> float:
+    """Return when the kernel was booted, as Unix time in seconds; 0 where it does not tell."""
     for line in files.read_text("/proc/stat").splitlines():
         if line.startswith("btime "):
             return float(line.split()[1])

@@ -15,7 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.namespaces impor
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 PATH = "/etc/default/grub.d/zz-breakwater.cfg"
-_GRUB = "/etc/default/grub"
+GRUB = "/etc/default/grub"
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]+(=[A-Za-z0-9_.,:+@/-]+)?")
 #: Seconds for probing all disks for other systems.
 _TIMEOUT = 300
@@ -38,20 +38,24 @@ def make_plan(parameters: Sequence[str], files: FileSystem) -> BootPlan:
     reason = ""
     if in_container(files):
         reason = "this host is a container, which does not boot a kernel"
-    elif not exists(files, _GRUB):
+    elif not exists(files, GRUB):
         reason = "this host does not boot by GRUB; add it to the command line of its boot loader"
     if reason:
         return BootPlan(None, (), tuple(Skipped(parameter, reason) for parameter in missing))
-    line = f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(parameters)}"\n'
-    return BootPlan(HEADER + line if parameters else None, tuple(missing), ())
+    return BootPlan(drop_in(parameters, HEADER) if parameters else None, tuple(missing), ())
 
 
-def apply(commands: CommandRunner) -> None:
-    """Let GRUB use the drop-ins; BreakwaterError when it can't."""
+def drop_in(parameters: Sequence[str], header: str) -> str:
+    """Return the text of a file by which GRUB passes further parameters."""
+    return f'{header}GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(parameters)}"\n'
+
+
+def apply(commands: CommandRunner, path: str = PATH) -> None:
+    """Let GRUB use the drop-ins, of which the one at `path` was changed; BreakwaterError when it can't."""
     done = commands.run(("update-grub",), timeout=_TIMEOUT)
     if done.rc != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["it does not say why"]
-        raise BreakwaterError(f"update-grub failed after {PATH} was changed: {reason[0]}. Mend it and run again.")
+        raise BreakwaterError(f"update-grub failed after {path} was changed: {reason[0]}. Mend it and run again.")
 
 
 def hardened_kernel(files: FileSystem) -> str | None:

@@ -1,0 +1,119 @@
+# Containers on an enforcing host that was booted since: what they may, and what they may not though they are root.
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bed
+import pytest
+
+testinfra_hosts = bed.hosts()
+LAB = "--security-opt label=type:lab_t"
+TENANT = "--security-opt label=level:s0:c100,c200"
+AF_ALG = 'python3 -c "import _socket; _socket.socket(_socket.AF_ALG, _socket.SOCK_SEQPACKET)"'
+
+
+def run(host: Any, options: str, script: str) -> tuple[bool, str]:
+    """Run a script as root in a container; return whether it succeeded, and what it or the engine said."""
+    done = host.run(f"docker run --rm {options} busybox:local sh -c '{script}'")
+    return done.rc == 0, (done.stdout + done.stderr).strip("\n\0 ")
+
+
+def test_host_enforces_since_it_booted(host: Any) -> None:
+    assert host.check_output("cat /sys/fs/selinux/enforce") == "1"
+    assert "SELINUX=enforcing" in host.check_output("cat /etc/selinux/config")
+    assert host.check_output("cat /proc/sys/kernel/random/boot_id") != host.check_output("cat /root/boot_id")
+    assert "name=selinux" in host.check_output("docker info -f '{{.SecurityOptions}}'")
+    daemon = host.check_output("tr -d '\\0' </proc/$(pidof dockerd)/attr/current")
+    assert daemon == "system_u:system_r:dockerd_t:s0"
+
+
+def test_containers_have_categories_of_their_own(host: Any) -> None:
+    (first, label), (second, other) = (run(host, "", "cat /proc/self/attr/current") for _ in range(2))
+    assert first
+    assert second
+    assert label.startswith("system_u:system_r:container_t:s0:c")
+    assert other.startswith("system_u:system_r:container_t:s0:c")
+    assert label != other
+
+
+def test_declared_volumes_work_after_the_boot(host: Any) -> None:
+    assert host.check_output("docker exec returning cat /shared/written /own/written") == "before\nbefore"
+    host.check_output("docker exec returning sh -c 'echo after >/shared/written'")
+    assert run(host, "-v /srv/shared:/volume:z", "cat /volume/written; echo x >/volume/new") == (True, "after")
+
+
+def test_undeclared_path_is_refused_though_its_mode_allows_it(host: Any) -> None:
+    assert host.check_output("stat -c %a /srv/undeclared /srv/undeclared/file") == "777\n666"
+    succeeded, complaint = run(host, "-v /srv/undeclared:/volume", "cat /volume/file")
+    assert not succeeded
+    assert "permission denied" in complaint.lower()
+
+
+def test_volume_of_another_container_is_refused(host: Any) -> None:
+    host.check_output("mkdir -p /srv/shared/private && echo mine >/srv/shared/private/file")
+    host.check_output("docker run -d --name owner -v /srv/shared/private:/volume:Z busybox:local sleep 1000")
+    try:
+        assert host.check_output("docker exec owner cat /volume/file") == "mine"
+        for script in ("cat /volume/file", "echo x >/volume/file"):
+            succeeded, complaint = run(host, "-v /srv/shared/private:/volume", script)
+            assert not succeeded
+            assert "Permission denied" in complaint
+    finally:
+        host.check_output("docker rm -f owner")
+
+
+@pytest.mark.parametrize(
+    ("options", "script", "succeeds"),
+    [
+        ("-v /srv/settings:/volume", "cat /volume/file", True),
+        ("-v /srv/settings:/volume", "echo x >/volume/file", False),
+        (f"{TENANT} -v /srv/tenant:/volume", "cat /volume/file && echo x >/volume/new", True),
+        ("-v /srv/tenant:/volume", "cat /volume/file", False),
+        (f"{LAB} -v /srv/notes:/volume", "cat /volume/file", True),
+        (f"{LAB} -v /srv/notes:/volume", "echo x >/volume/file", False),
+        ("-v /srv/notes:/volume", "cat /volume/file", False),
+        (LAB, "touch /file && chown 1 /file", True),
+        ("", "touch /file && chown 1 /file", False),
+        ("", "nc -l -p 80 & sleep 1; nc 127.0.0.1 80 </dev/null", True),
+        (LAB, "nc -l -p 80", False),
+    ],
+)
+def test_types_and_levels(host: Any, options: str, script: str, succeeds: bool) -> None:
+    succeeded, said = run(host, options, script)
+    assert succeeded is succeeds, said
+    if not succeeds:
+        assert "denied" in said.lower() or "not permitted" in said
+
+
+def test_crypto_sockets_are_denied_to_every_container(host: Any) -> None:
+    host.check_output(AF_ALG)  # the host itself may
+    for options in ("", "--privileged"):
+        done = host.run(f"docker run --rm {options} python:local {AF_ALG}")
+        assert "Permission denied" in done.stderr, options
+
+
+def test_policy_has_what_was_declared(host: Any) -> None:
+    assert host.check_output("cat /sys/fs/selinux/booleans/container_manage_cgroup") == "1 1"
+    assert "700" in host.check_output("semanage port --list --locallist --noheading")
+    assert host.check_output("stat -c %C /data/docker/volumes") == "system_u:object_r:container_var_lib_t:s0"
+
+
+def test_audit_reads_the_kernels_truth(host: Any, tmp_path: Path) -> None:
+    host.check_output("docker run -d --name free --security-opt label=disable busybox:local sleep 1000")
+    try:
+        bed.play(
+            "breakwater.docker.compliance",
+            docker_compliance_report_dir=str(tmp_path),
+            docker_compliance_controls=["host_selinux_enforcing", "container_selinux_label", "container_kernel_agrees"],
+        )
+    finally:
+        host.check_output("docker rm -f free")
+    [audited] = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["hosts"]
+    statuses = {(found["control"], found["object"]["name"]): found["status"] for found in audited["findings"]}
+    assert statuses["host_selinux_enforcing", "breakwater-selinux"] == "pass"
+    assert statuses["container_selinux_label", "returning"] == "pass"
+    assert statuses["container_kernel_agrees", "returning"] == "pass"
+    assert statuses["container_selinux_label", "free"] == "fail"
