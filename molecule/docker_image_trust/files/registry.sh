@@ -29,7 +29,7 @@ systemd-run --quiet --unit=files python3 -m http.server --directory /usr/bin 800
 mkdir -p "/etc/docker/certs.d/$registry" "/root/.docker/tls/$(hostname):4443"
 cp public/tls-ca.pem "/etc/docker/certs.d/$registry/ca.crt"
 cp public/tls-ca.pem "/root/.docker/tls/$(hostname):4443/ca.crt"
-for attempt in $(seq 30); do
+for _attempt in $(seq 30); do
     docker login -u ada -p correct-horse "$registry" && break
     sleep 1
 done
@@ -75,7 +75,8 @@ for name in web eves; do
     SSL_CERT_FILE=/srv/trust/public/tls-ca.pem python3 /root/sign_shortly.py "$(publish "ci/$name:1" "ci-$name")"
 done
 
-export DOCKER_CONTENT_TRUST_SERVER="https://$(hostname):4443"
+DOCKER_CONTENT_TRUST_SERVER="https://$(hostname):4443"
+export DOCKER_CONTENT_TRUST_SERVER
 publish notary/unsigned:1 not-in-notary
 publish notary/signed:1 in-notary
 DOCKER_CONTENT_TRUST=1 docker push "$registry/notary/signed:1"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import pytest
 
@@ -37,9 +37,9 @@ POLICY = [
 ]
 
 
-def put(root: Path, policy: list[dict[str, Any]] = POLICY, **keys: str) -> list[str]:
-    """Put the policy on the host; return which files that changed."""
-    changes = deploy.plan(parse(policy), keys or {"release": PUBLIC}, str(root))
+def put(root: Path, policy: Sequence[dict[str, Any]] = (), **keys: str) -> list[str]:
+    """Put a policy on the host, by default POLICY; return which files that changed."""
+    changes = deploy.plan(parse(policy or POLICY), keys or {"release": PUBLIC}, str(root))
     protected_files.apply(changes)
     return [change.path[len(str(root)) + 1 :] for change in changes]
 
