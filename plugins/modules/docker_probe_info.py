@@ -34,7 +34,8 @@ options:
 attributes:
   check_mode:
     support: partial
-    description: Without O(allow) no container is started, and only running containers are judged.
+    description: Starts no container.
+    details: Without O(allow) no container is started, and only running containers are judged.
   diff_mode:
     support: none
     description: Changes nothing.
