@@ -80,7 +80,10 @@ CASES: dict[str, tuple[list[int | dict[str, int]], list[int | dict[str, int]]]] 
         [answer("other_network", "HTTP/1.0 200 OK")],
         [answer("other_network", "", -errno.EHOSTUNREACH)],
     ),
-    "image_setuid": ([0], [1000, {"image_setuid.exec": EPERM}]),
+    "image_setuid": (
+        [{"image_setuid": 0, "image_setuid.caller": 1000}, {"image_setuid": 100000, "image_setuid.caller": 1000}],
+        [{"image_setuid": 65532, "image_setuid.caller": 65532}, {"image_setuid.exec": EPERM, "image_setuid.caller": 1}],
+    ),
     "image_dropper": ([1], [{"image_dropper.exec": EACCES}, {"image_dropper.exec": -errno.ENOENT}]),
     "host_root": (
         [mapped(0, "         0          0 4294967295\n")],
