@@ -1,8 +1,11 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Files that a host may or may not have, and the first line of those that the role docker_host writes.
+# Files that a host may or may not have, those that others must not read, and the first line of those of docker_host.
 
 from __future__ import annotations
+
+import os
+import tempfile
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
@@ -32,3 +35,19 @@ def names_in(files: FileSystem, directory: str) -> list[str]:
         return files.listdir(directory)
     except OSError:
         return []
+
+
+def install(path: str, text: str, mode: int, owner: tuple[int, int]) -> None:
+    """Replace a file in one step by one that was never readable for others; `owner` is its uid and gid."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            os.fchown(handle, *owner)
+            os.fchmod(handle, mode)
+            stream.flush()
+            os.fsync(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

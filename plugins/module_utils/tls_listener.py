@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
@@ -24,6 +23,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.plugins.module_utils.unit_starts import started_at
 
 SOCKET_UNIT = "docker-tls.socket"
 SOCKET_FILE = f"/etc/systemd/system/{SOCKET_UNIT}"
@@ -118,12 +118,8 @@ def _uses(settings: DaemonSettings, certificates: Iterable[str]) -> bool:
 
 def _loaded_before(files: FileSystem, commands: CommandRunner, certificates: Iterable[str]) -> bool:
     """Tell whether dockerd started before one of the files was written. So a run that was killed is made up for."""
-    shown = commands.run(("systemctl", "show", UNIT, "--property=ExecMainStartTimestampMonotonic")).stdout
-    since_boot = shown.partition("=")[2].strip()
-    if not since_boot.isdigit():
-        return False
-    started = time.time() - time.monotonic() + int(since_boot) / 1e6
-    return any(files.stat(path).st_mtime > started for path in certificates)
+    started = started_at(UNIT, commands)
+    return started is not None and any(files.stat(path).st_mtime > started for path in certificates)
 
 
 def check(plan: Plan, host: EngineHost, state: EngineState, allow_interruption: bool) -> None:
