@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build molecule molecule-vm bench bench-harden bench-fleet fuzz browser clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -89,6 +89,9 @@ bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 
 bench-harden: bed ## time the second run of docker_host and of harden over ssh, beside a ping
 	@python tests/benchmark/harden.py
+
+bench-registry: bed ## time concurrent pushes and pulls through the role's registry, beside a bare one
+	@python tests/benchmark/registry.py
 
 bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 to 20 minutes)
 	@python tests/benchmark/fleet.py
