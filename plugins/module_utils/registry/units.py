@@ -105,9 +105,11 @@ def collects(settings: Settings) -> bool:
 
 def _registry(settings: Settings, title: str, config: str, conflicts: str, enabled: bool) -> str:
     mounts = f"RequiresMountsFor={settings.root}\n" if settings.root else ""
+    # An order in one direction is enough: whichever of the two is started, the other one is stopped before.
+    after = "network-online.target" if enabled else f"network-online.target {conflicts}"
     return (
         f"[Unit]\nDescription={title}\nWants=network-online.target\n"
-        f"After=network-online.target {conflicts}\nConflicts={conflicts}\n{mounts}"
+        f"After={after}\nConflicts={conflicts}\n{mounts}"
         f"\n[Service]\nExecStart={PROGRAM} serve {config}\nRestart=on-failure\nRestartSec=2\n"
         f"TimeoutStopSec={STOP_SECONDS}\n{_sandbox(settings)}"
         + ("\n[Install]\nWantedBy=multi-user.target\n" if enabled else "")

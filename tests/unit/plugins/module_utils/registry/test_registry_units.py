@@ -23,6 +23,9 @@ def test_registry_and_collection_exclude_each_other(settings: Settings) -> None:
         "docker-registry-gc.timer",
     }
     assert "Conflicts=docker-registry-readonly.service docker-registry-gc.service\n" in units["docker-registry.service"]
+    # an order of both after each other would be a cycle, by which systemd refuses to stop them
+    assert "After=network-online.target\n" in units["docker-registry.service"]
+    assert "After=network-online.target docker-registry.service\n" in units["docker-registry-readonly.service"]
     collection = units["docker-registry-gc.service"]
     assert "Conflicts=docker-registry.service\n" in collection
     assert "OnSuccess=docker-registry.service\nOnFailure=docker-registry.service\n" in collection
