@@ -2,6 +2,11 @@
 # Lets every container have what the host has, reach the engine over TCP, and reach other networks. Never run it on a machine of yours.
 set -eu
 
+cat >/usr/local/bin/open-runtime <<'RUNTIME'
+#!/bin/sh
+exec python3 /usr/local/lib/open_runtime.py "$@"
+RUNTIME
+chmod 0755 /usr/local/bin/open-runtime
 mkdir -p /etc/docker /etc/systemd/system/docker.service.d
 cat >/etc/docker/daemon.json <<'JSON'
 {

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # An OCI runtime that gives each container what the host has, as no runtime should.
 
 import json
