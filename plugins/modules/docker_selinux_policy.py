@@ -149,7 +149,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Sub
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux import policy
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux.container_types import parse, render
 
-DATA_ROOT, DATA_TYPE = "/var/lib/docker", "container_var_lib_t"
+DATA_ROOT = "/var/lib/docker"
+DATA_TYPE = "container_var_lib_t"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LEVEL = re.compile(r"s\d+(-s\d+)?(:c\d+([.,]c\d+)*)?")
 _PORT = re.compile(r"\d{1,5}(-\d{1,5})?")

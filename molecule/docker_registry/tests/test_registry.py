@@ -193,7 +193,7 @@ def test_no_push_is_lost_while_garbage_is_collected(registry: str) -> None:
 
     pushes = ["docker", "exec", "breakwater-registry-client", "sh", "-ec", PUSH.format(name=name, first=1, last=8)]
     with subprocess.Popen(pushes) as running:
-        for _ in range(2):
+        for _time in range(2):
             host(registry).check_output("systemctl start docker-registry-gc.service")
         assert running.wait(timeout=120) == 0
 
@@ -222,7 +222,7 @@ def test_backup_is_complete_and_can_be_restored(registry: str) -> None:
     machine = host(registry)
     push(f"{registry}:5000/team/app", 2, 3)
     images = pushed(f"{registry}:5000/team/app", 2, 3)
-    for _ in range(3):
+    for _time in range(3):
         machine.check_output("systemctl start docker-registry-backup.service; sleep 1")
     copies = machine.check_output("ls -d /srv/backup/*").split()
     assert len(copies) == 2

@@ -11,7 +11,7 @@ mkdir -p /data/docker/volumes/old/_data
 docker load -qi /usr/share/breakwater/busybox.tar
 # as much of Python as opens a socket
 python=$(readlink -f /usr/bin/python3)
-libraries=$(ldd "$python" | grep -o '/[^ ]*')
-tar -C / -ch --exclude=test --exclude=__pycache__ "${python#/}" usr/bin/python3 "usr/lib/${python##*/}" $libraries 2>/dev/null |
+ldd "$python" | grep -o '/[^ ]*' |
+    tar -C / -ch --exclude=test --exclude=__pycache__ "${python#/}" usr/bin/python3 "usr/lib/${python##*/}" -T - 2>/dev/null |
     docker import - python:local
 docker run -d --name old --restart always busybox:local sleep 100000

@@ -31,7 +31,7 @@ def test_host_enforces_since_it_booted(host: Any) -> None:
 
 
 def test_containers_have_categories_of_their_own(host: Any) -> None:
-    (first, label), (second, other) = (run(host, "", "cat /proc/self/attr/current") for _ in range(2))
+    (first, label), (second, other) = (run(host, "", "cat /proc/self/attr/current") for _container in range(2))
     assert first
     assert second
     assert label.startswith("system_u:system_r:container_t:s0:c")
