@@ -4,11 +4,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests, which share hosts, in one process; each Molecule scenario has hosts of its own."""
-    for item in items:
-        if item.path.name != "test_molecule.py":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+class FilesAndScenarios(LoadScopeScheduling):
+    """Keeps a file's tests, which share hosts, in one process; each Molecule scenario has hosts of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path.endswith("test_molecule.py") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndScenarios:
+    """Give pytest-xdist this scheduler."""
+    return FilesAndScenarios(config, log)
