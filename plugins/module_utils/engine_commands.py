@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from typing import Any, Mapping, Protocol
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.unix_http import UnixConnection
 
 #: A container that does not stop takes as long as its stop timeout, and a volume of a full disk its time.
 _TIMEOUT = 120.0
@@ -25,17 +25,6 @@ class EngineWriter(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove what is at `path`; BreakwaterError with the engine's words."""
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("docker", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class EngineCommands:
@@ -55,7 +44,7 @@ class EngineCommands:
         self._request("DELETE", path, None)
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        connection = _UnixConnection(self._path, self._timeout)
+        connection = UnixConnection(self._path, self._timeout)
         try:
             content = None if body is None else json.dumps(body)
             connection.request(method, path, content, {"Content-Type": "application/json"})

@@ -13,60 +13,13 @@ description:
   - Writes the policy to C(/etc/docker/image-trust/policy.json) and the keys that it names to
     C(/etc/docker/image-trust/keys), for everybody to read and for root to change. Other keys there are removed.
   - M(breakwater.docker.docker_image_verify) verifies images by it, and the audit judges images by it.
+extends_documentation_fragment: [breakwater.docker.image_policy]
 options:
   policy:
     description:
       - Whose signatures are needed. The entry for the longest part of a repository's name holds, and what no entry is
         about is refused.
-    type: list
-    elements: dict
     required: true
-    suboptions:
-      repository:
-        description:
-          - Full name of a repository (V(docker.io/library/debian)), everything below a registry or a path
-            (V(registry.example.org/team/*)), or V(*) for everything.
-        type: str
-        required: true
-      action:
-        description: What happens to the images. V(accept) lets them pass without a signature.
-        type: str
-        choices: [verify, accept, reject]
-        default: verify
-      verifier:
-        description: How they are signed.
-        type: str
-        choices: [cosign, notation, content_trust]
-        default: cosign
-      keys:
-        description:
-          - Names of keys in C(/etc/docker/image-trust/keys), any of which will do. The role puts them there.
-          - For V(cosign) public keys or, with O(policy[].identity), CA certificates; for V(notation) CA certificates.
-          - For V(content_trust) ids of the root keys that a repository may have, as C(docker trust inspect) tells them.
-        type: list
-        elements: str
-        default: []
-      identity:
-        description:
-          - For V(cosign) whom the signature's certificate has to name, where short-lived keys sign.
-          - "For V(notation) its trusted identity, such as V(x509.subject: C=DE, ST=BE, O=Example)."
-        type: str
-      issuer:
-        description: Who has to have vouched for O(policy[].identity) when cosign's certificate was made.
-        type: str
-      transparency_log:
-        description:
-          - Name of the public key of the Rekor log that has to have seen the signature while the certificate was valid.
-            The log itself is not asked; the signature brings its word.
-          - Without it, cosign's certificate has to be valid when the image is verified.
-        type: str
-      server:
-        description: Address of the Notary server, for V(content_trust).
-        type: str
-      annotations:
-        description: Annotations that the signature has to have, with their values.
-        type: dict
-        default: {}
   keys:
     description: Public keys and CA certificates in PEM by the names that the policy has for them.
     type: dict

@@ -15,6 +15,7 @@ description:
   - Tells of tags that lead to another digest than the one on the host, or in the reference.
   - Keeps a record of what was verified in C(/var/lib/breakwater/verified-images.json), by which the audit judges the
     images on the host. An image that is refused is taken off it.
+extends_documentation_fragment: [breakwater.docker.image_policy]
 options:
   images:
     description:
@@ -31,54 +32,6 @@ options:
     description:
       - Whose signatures are needed. The entry for the longest part of a repository's name holds.
       - Without it, the policy that the role P(breakwater.docker.docker_image_trust#role) put on the host.
-    type: list
-    elements: dict
-    suboptions:
-      repository:
-        description:
-          - Full name of a repository (V(docker.io/library/debian)), everything below a registry or a path
-            (V(registry.example.org/team/*)), or V(*) for everything.
-        type: str
-        required: true
-      action:
-        description: What happens to the images. V(accept) lets them pass without a signature.
-        type: str
-        choices: [verify, accept, reject]
-        default: verify
-      verifier:
-        description: How they are signed.
-        type: str
-        choices: [cosign, notation, content_trust]
-        default: cosign
-      keys:
-        description:
-          - Names of keys in C(/etc/docker/image-trust/keys), any of which will do. The role puts them there.
-          - For V(cosign) public keys or, with O(policy[].identity), CA certificates; for V(notation) CA certificates.
-          - For V(content_trust) ids of the root keys that a repository may have, as C(docker trust inspect) tells them.
-        type: list
-        elements: str
-        default: []
-      identity:
-        description:
-          - For V(cosign) whom the signature's certificate has to name, where short-lived keys sign.
-          - "For V(notation) its trusted identity, such as V(x509.subject: C=DE, ST=BE, O=Example)."
-        type: str
-      issuer:
-        description: Who has to have vouched for O(policy[].identity) when cosign's certificate was made.
-        type: str
-      transparency_log:
-        description:
-          - Name of the public key of the Rekor log that has to have seen the signature while the certificate was valid.
-            The log itself is not asked; the signature brings its word.
-          - Without it, cosign's certificate has to be valid when the image is verified.
-        type: str
-      server:
-        description: Address of the Notary server, for V(content_trust).
-        type: str
-      annotations:
-        description: Annotations that the signature has to have, with their values.
-        type: dict
-        default: {}
   pull:
     description: Pulls what is verified, by its digest, where the engine does not have it.
     type: bool

@@ -8,26 +8,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import shutil
-import socket
 from pathlib import Path
 from typing import IO, Iterator
 from urllib.parse import quote
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.unix_http import UnixConnection
 
 _CHUNK = 1 << 20
-
-
-class _SocketConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("docker", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the unix socket; the time limit holds for each read."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def save_image(socket_path: str, identifier: str, target: Path, timeout: float) -> None:
@@ -46,7 +34,7 @@ def export_container(socket_path: str, identifier: str, timeout: float) -> Itera
 
 @contextlib.contextmanager
 def _stream(socket_path: str, path: str, timeout: float) -> Iterator[IO[bytes]]:
-    connection = _SocketConnection(socket_path, timeout)
+    connection = UnixConnection(socket_path, timeout)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
