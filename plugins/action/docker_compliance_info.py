@@ -18,7 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.compliance_optio
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, functions, rules, waivers
-from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id
+from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id, user_files
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
     host_file,
@@ -49,11 +49,11 @@ class ActionModule(ActionBase):
         _validated, options = self.validate_argument_spec(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS})
         host = variables["inventory_hostname"]
         try:
-            controls = catalogue_loader.load(self._paths(options["rules"]))
+            controls = catalogue_loader.load(user_files(self, options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             accepted = [
                 waiver
-                for waiver in waivers.load(self._paths(options["waivers"]), controls)
+                for waiver in waivers.load(user_files(self, options["waivers"]), controls)
                 if not waivers.of_scans(waiver.control)
             ]
             policy = rules.check_policy(options["policy"])
@@ -69,10 +69,6 @@ class ActionModule(ActionBase):
             return {**result, **self._answer(report, evidence, options)}
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
-
-    def _paths(self, names: list[str]) -> list[Path]:
-        """Find the user's files as Ansible finds those of `copy`: beside the role or the playbook, in `files`."""
-        return [Path(self._find_needle("files", name)) for name in names]
 
     def _evidence(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if options["evidence_file"]:

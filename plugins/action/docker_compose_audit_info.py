@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,13 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, rules
+from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import user_files
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose import suggestions
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.audit import audit
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.project import load
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, summarise
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import summarise
+from ansible_collections.breakwater.docker.plugins.plugin_utils.plain_types import plain
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import judgement
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
@@ -24,7 +26,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "controls": {"type": "list", "elements": "str", "default": ["container", "network"]},
     "rules": {"type": "list", "elements": "path", "default": []},
     "policy": {"type": "dict", "default": {}},
-    "fail_on": {"type": "str", "choices": ["none", *reversed(SEVERITIES)], "default": "none"},
+    "fail_on": {"type": "str", "choices": list(judgement.THRESHOLDS), "default": "none"},
 }
 
 
@@ -39,23 +41,17 @@ class ActionModule(ActionBase):
         """Run on the controller."""
         result = super().run(tmp, task_vars)
         _validated, tagged = self.validate_argument_spec(argument_spec=_OPTIONS)
-        # Ansible's strings remember where they come from, and JMESPath takes such a one for no string
-        options = json.loads(json.dumps(tagged))
+        options = plain(tagged)
         try:
-            files = [Path(self._find_needle("files", name)) for name in options["rules"]]
-            chosen = catalogue_loader.select(catalogue_loader.load(files), options["profile"], options["controls"])
+            controls = catalogue_loader.load(user_files(self, options["rules"]))
+            chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             variables = {str(name): str(value) for name, value in options["variables"].items()}
             project = load(Path(options["path"]).expanduser(), variables)
             findings = audit(project, chosen, rules.check_policy(options["policy"]))
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
         bad = [item for item in findings if item.status in ("fail", "error")]
-        limit = options["fail_on"]
-        grave = (
-            []
-            if limit == "none"
-            else [item for item in bad if SEVERITIES.index(item.severity) <= SEVERITIES.index(limit)]
-        )
+        grave = [item for item in bad if item.severity in judgement.counted(options["fail_on"])]
         told = "; ".join(f"{item.object.name}: {item.control}" for item in grave)
         return {
             **result,

@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.options import CONTROLLER_OPTIONS, HOST_OPTIONS
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, waivers
-from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id
+from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id, user_files
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport, ObjectRef
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
     add_to_host,
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         host = variables["inventory_hostname"]
         try:
             _check(options)
-            accepted = waivers.load(self._paths(options["waivers"]), catalogue_loader.builtin())
+            accepted = waivers.load(user_files(self, options["waivers"]), catalogue_loader.builtin())
             imports = self._imports(options["imports"])
             done = self._execute_module(module_args={name: options[name] for name in HOST_OPTIONS}, task_vars=variables)
             if done.get("failed"):
@@ -61,14 +61,10 @@ class ActionModule(ActionBase):
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
 
-    def _paths(self, names: Sequence[str]) -> list[Path]:
-        """Find the user's files as Ansible finds those of `copy`: beside the role or the playbook, in `files`."""
-        return [Path(self._find_needle("files", name)) for name in names]
-
     def _imports(self, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Read the imported reports before the host is asked: a wrong path is told at once."""
         found = []
-        for entry, path in zip(entries, self._paths([entry["path"] for entry in entries])):
+        for entry, path in zip(entries, user_files(self, [entry["path"] for entry in entries])):
             try:
                 data = path.read_bytes()
                 form = formats.detect(data) if entry["format"] == "auto" else entry["format"]

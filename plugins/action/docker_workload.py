@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -14,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import parse
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import OPTIONS
 from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader
+from ansible_collections.breakwater.docker.plugins.plugin_utils.plain_types import plain
 from ansible_collections.breakwater.docker.plugins.plugin_utils.workload_judgement import weaknesses
 
 # Ansible imports an action plugin once, in the parent of its workers: the catalogue is parsed once for a whole fleet.
@@ -31,8 +31,7 @@ class ActionModule(ActionBase):
         """Run on the controller, in the worker of one host."""
         result = super().run(tmp, task_vars)
         _validated, tagged = self.validate_argument_spec(argument_spec=OPTIONS)
-        # Ansible's strings remember where they come from, and JMESPath takes such a one for no string
-        options = json.loads(json.dumps(tagged))
+        options = plain(tagged)
         try:
             weakened = weaknesses(parse(options))
         except BreakwaterError as error:

@@ -8,7 +8,7 @@ import os
 import stat
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, read
 
 _MODE = 0o444
 
@@ -43,15 +43,6 @@ def apply(changes: Sequence[Change]) -> None:
         else:
             file.write(change.after)
             os.chmod(change.path, _MODE)
-
-
-def read(path: str) -> str | None:
-    """Return a file's text, None where there is no file."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return None
 
 
 def _is_protected(path: str) -> bool:

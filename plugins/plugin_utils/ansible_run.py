@@ -7,9 +7,13 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Sequence
 
 import yaml
 from ansible import constants
+
+if TYPE_CHECKING:
+    from ansible.plugins.action import ActionBase
 
 _COLLECTION = Path(__file__).resolve().parents[2]
 
@@ -21,6 +25,11 @@ def run_id() -> str:
     need not show a path.
     """
     return sha256(constants.DEFAULT_LOCAL_TMP.encode()).hexdigest()[:16]
+
+
+def user_files(action: ActionBase, names: Sequence[str]) -> list[Path]:
+    """Find the user's files as Ansible finds those of `copy`: beside the role or the playbook, in `files`."""
+    return [Path(action._find_needle("files", name)) for name in names]
 
 
 def collection() -> str:

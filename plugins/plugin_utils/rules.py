@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import CompiledControl
 from ansible_collections.breakwater.docker.plugins.plugin_utils.expressions import ExpressionError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, HostReport, ObjectRef
+from ansible_collections.breakwater.docker.plugins.plugin_utils.plain_types import plain
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
 
 EVIDENCE_VERSION = 1
@@ -37,9 +37,7 @@ def check_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"The policy has no {name!r}; it knows {', '.join(sorted(known))}.")
         if not known[name].accepts(value):
             raise InputError(f"The policy's {name!r} has to be a {known[name].kind}: {known[name].description}")
-    # Ansible's strings and lists remember where they come from, and JMESPath takes neither for what it is
-    plain = json.loads(json.dumps(policy))
-    return {**{name: kind.example for name, kind in known.items()}, **plain}
+    return {**{name: kind.example for name, kind in known.items()}, **plain(policy)}
 
 
 def _unreadable(scope: str, subject: Mapping[str, Any]) -> dict[str, str]:

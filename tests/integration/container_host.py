@@ -54,16 +54,20 @@ def started(name: str, image: str = IMAGE, ready: str = "docker info") -> Iterat
         run("docker", "rm", "-fv", name)
 
 
-def playbook(name: str, host: str, *arguments: str, timeout: float = 180) -> str:
-    """Run a playbook against the container host and return what it prints; AssertionError with it when it fails."""
+def playbook(name: str, host: str, *arguments: str, timeout: float = 180, code: int = 0) -> str:
+    """Run a playbook against the container host, or an inventory of such, and return what it prints, without colours.
+
+    AssertionError with what it prints when it ends with another exit code.
+    """
+    inventory = host if "/" in host else f"{host},"
     done = subprocess.run(
-        ["ansible-playbook", name, "-i", f"{host},", "-c", "community.docker.docker", *arguments],
+        ["ansible-playbook", name, "-i", inventory, "-c", "community.docker.docker", *arguments],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1"},
+        env={**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_FORCE_COLOR": "0"},
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr

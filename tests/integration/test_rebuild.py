@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
@@ -15,6 +14,7 @@ import pytest
 from ansible_collections.breakwater.docker.tests.integration.container_host import (
     ROOT,
     ContainerHost,
+    playbook,
     started,
 )
 
@@ -67,19 +67,8 @@ def host() -> Iterator[ContainerHost]:
         yield made
 
 
-def play(playbook: str, *arguments: str, code: int = 0, **given: Any) -> str:
-    command = ["ansible-playbook", playbook, "-c", "community.docker.docker", "-e", json.dumps(given)]
-    done = subprocess.run(
-        [*command, *(arguments or ("-i", f"{NAME},"))],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
+def play(name: str, inventory: str = NAME, *arguments: str, code: int = 0, **given: Any) -> str:
+    return playbook(name, inventory, *arguments, "-e", json.dumps(given), timeout=600, code=code)
 
 
 def rebuild(directory: Path, *arguments: str, code: int = 0) -> str:
@@ -90,7 +79,8 @@ def rebuild(directory: Path, *arguments: str, code: int = 0) -> str:
     (directory / "roll.yml").write_text(ROLL)
     return play(
         "breakwater.docker.rebuild_images",
-        *("-i", str(inventory), *arguments),
+        str(inventory),
+        *arguments,
         code=code,
         docker_build_host="first",
         docker_scan_definitions=[str(DEFINITIONS)],

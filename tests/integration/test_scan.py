@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.tests.integration import container_host
 from ansible_collections.breakwater.docker.tests.integration.container_host import (
     ROOT,
     ContainerHost,
@@ -32,18 +32,9 @@ def scan(
 ) -> tuple[dict[tuple[str, str], dict[str, Any]], str]:
     """Run the playbook; return the findings by control and object, and what was printed."""
     variables = {"docker_scan_report_dir": str(reports), **given}
-    command = ["ansible-playbook", playbook, "-i", f"{name},", "-c", "community.docker.docker"]
-    done = subprocess.run(
-        [*command, *arguments, "-e", json.dumps(variables), "-v"],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_FORCE_COLOR": "0"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    said = container_host.playbook(
+        playbook, name, *arguments, "-e", json.dumps(variables), "-v", timeout=600, code=code
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == code, said
     if not (reports / "report.json").exists():
         return {}, said
     (host,) = json.loads((reports / "report.json").read_text())["hosts"]

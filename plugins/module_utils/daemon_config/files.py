@@ -55,11 +55,11 @@ class ConfigFile:
 
     def read(self) -> str | None:
         """Return the content, None where there is no file."""
-        return _read(self.path)
+        return read(self.path)
 
     def unfinished(self) -> str | None:
         """Return the content before a run that was killed (empty for none), None where no run was."""
-        return _read(self._pending)
+        return read(self._pending)
 
     def begin(self) -> None:
         """Keep the content before the first `write`; what an unfinished run kept stays."""
@@ -73,7 +73,7 @@ class ConfigFile:
 
     def deferred(self) -> str | None:
         """Return the start of the engine that did not read the content, None where nothing was left to the next one."""
-        return _read(self._deferred)
+        return read(self._deferred)
 
     def write(self, text: str) -> None:
         """Replace the content atomically."""
@@ -155,7 +155,8 @@ def locked(path: str, timeout: float) -> Iterator[None]:
         os.close(handle)
 
 
-def _read(path: str) -> str | None:
+def read(path: str) -> str | None:
+    """Return a file's text, None where there is no file."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()

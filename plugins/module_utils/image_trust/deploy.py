@@ -9,6 +9,7 @@ import os
 from typing import Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils import protected_files
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import read
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import store
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.policy import (
@@ -42,7 +43,7 @@ def plan(policy: Policy, keys: Mapping[str, str], root: str = "") -> list[Change
     return [
         *protected_files.writes(directory, contents),
         *protected_files.writes(place, {os.path.basename(store.POLICY): text}),
-        *(Change(f"{directory}/{name}", protected_files.read(f"{directory}/{name}"), None) for name in gone),
+        *(Change(f"{directory}/{name}", read(f"{directory}/{name}"), None) for name in gone),
     ]
 
 

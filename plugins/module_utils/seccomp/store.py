@@ -12,10 +12,10 @@ import os
 import re
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse, read
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
-from ansible_collections.breakwater.docker.plugins.module_utils.protected_files import Change, read
+from ansible_collections.breakwater.docker.plugins.module_utils.protected_files import Change
 
 _VERSIONED = re.compile(r".+\.[0-9a-f]{12}\.json")
 

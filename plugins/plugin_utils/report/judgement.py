@@ -36,9 +36,13 @@ def complaints(fleet: Fleet, fail_on: str, fail_on_new: str) -> Iterator[str]:
         yield f"{new} new findings of severity {fail_on_new} or worse; the report marks them."
 
 
+def counted(threshold: str) -> tuple[str, ...]:
+    """Return the severities at which a failure counts."""
+    return () if threshold == "none" else SEVERITIES[: SEVERITIES.index(threshold) + 1]
+
+
 def _count(failures: Mapping[str, int], threshold: str) -> int:
-    counted = () if threshold == "none" else SEVERITIES[: SEVERITIES.index(threshold) + 1]
-    return sum(failures[severity] for severity in counted)
+    return sum(failures[severity] for severity in counted(threshold))
 
 
 def _names(hosts: Iterable[str]) -> str:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import ControlRow, Fleet, HostRow
+
+Row = TypeVar("Row")
 
 _HOSTS = 20
 _WORST = 8
@@ -21,10 +23,10 @@ def lines(fleet: Fleet) -> list[str]:
         f"Docker compliance: {_score(fleet.score)}, {_count(len(fleet.hosts), 'host')}, "
         f"{len(fleet.not_assessed)} not assessed",
         *_hosts([host for host in fleet.hosts if host.assessed]),
-        *_worst(fleet.failing_controls),
-        *_missing(fleet.not_assessed),
+        *_listed("Worst findings", fleet.failing_controls, _WORST, "failing control", _worst),
+        *_listed("Not assessed", fleet.not_assessed, _HOSTS, "host", _missing),
         *_changes(fleet),
-        *_proofs(fleet.proven),
+        *_listed("Threats contained, as probes prove", fleet.proven, _HOSTS, "host", _proof),
     ]
     return [_printable(line) for line in text]
 
@@ -40,22 +42,22 @@ def _hosts(hosts: list[HostRow]) -> Iterator[str]:
         yield f"  and {_count(len(hosts) - _HOSTS, 'more host')} with a score as good or better"
 
 
-def _worst(controls: list[ControlRow]) -> Iterator[str]:
-    if controls:
-        yield "  Worst findings:"
-    for control in controls[:_WORST]:
-        yield f"    {control.severity:<8}  {control.title} ({control.id}) on {_count(control.failing, 'host')}"
-    if len(controls) > _WORST:
-        yield f"    and {_count(len(controls) - _WORST, 'more failing control')}"
+def _listed(title: str, rows: Sequence[Row], limit: int, noun: str, line: Callable[[Row], str]) -> Iterator[str]:
+    """Yield a line for each of the first rows below a title, and how many more there are; nothing without rows."""
+    if rows:
+        yield f"  {title}:"
+    for row in rows[:limit]:
+        yield f"    {line(row)}"
+    if len(rows) > limit:
+        yield f"    and {_count(len(rows) - limit, f'more {noun}')}"
 
 
-def _missing(hosts: list[HostRow]) -> Iterator[str]:
-    if hosts:
-        yield "  Not assessed:"
-    for host in hosts[:_HOSTS]:
-        yield f"    {_short(host.name)}: {host.reason}"
-    if len(hosts) > _HOSTS:
-        yield f"    and {_count(len(hosts) - _HOSTS, 'more host')}"
+def _missing(host: HostRow) -> str:
+    return f"{_short(host.name)}: {host.reason}"
+
+
+def _worst(control: ControlRow) -> str:
+    return f"{control.severity:<8}  {control.title} ({control.id}) on {_count(control.failing, 'host')}"
 
 
 def _changes(fleet: Fleet) -> Iterator[str]:
@@ -64,16 +66,11 @@ def _changes(fleet: Fleet) -> Iterator[str]:
         yield f"  Since {fleet.drift.previous}: {told}"
 
 
-def _proofs(hosts: list[HostRow]) -> Iterator[str]:
-    if hosts:
-        yield "  Threats contained, as probes prove:"
-    for host in hosts[:_HOSTS]:
-        yield f"    {_short(host.name)}: {_proof(host.proof or {})}"
-    if len(hosts) > _HOSTS:
-        yield f"    and {_count(len(hosts) - _HOSTS, 'more host')}"
+def _proof(host: HostRow) -> str:
+    return f"{_short(host.name)}: {_told(host.proof or {})}"
 
 
-def _proof(proof: Mapping[str, Any]) -> str:
+def _told(proof: Mapping[str, Any]) -> str:
     if not proof["started"]:
         return proof["reason"]
     told = []

@@ -50,18 +50,26 @@ class _Guide:
     titles: dict[str, str] = field(default_factory=dict)
 
 
-def xccdf(data: bytes) -> ScanResult:
-    """Read XCCDF results or an ARF; rules that the profile does not select are only counted."""
-    guide, version, counts = _Guide(), "", Counter[str]()
-    detections: list[Detection] = []
+def _closed(data: bytes) -> Iterator[tuple[str, list[str], ET.Element]]:
+    """Yield each element at its end, with its name and the names around it; large ones are emptied after use."""
     path: list[str] = []
-    results = 0
     for event, element in elements(data):
         name = local_name(element)
         if event == "start":
             path.append(name)
             continue
         path.pop()
+        yield name, path, element
+        if name in _DONE:
+            element.clear()
+
+
+def xccdf(data: bytes) -> ScanResult:
+    """Read XCCDF results or an ARF; rules that the profile does not select are only counted."""
+    guide, version, counts = _Guide(), "", Counter[str]()
+    detections: list[Detection] = []
+    results = 0
+    for name, path, element in _closed(data):
         parent = path[-1] if path else ""
         if name == "TestResult":
             results += 1
@@ -79,8 +87,6 @@ def xccdf(data: bytes) -> ScanResult:
             _benchmark_child(guide, name, element)
         if name == "Benchmark":
             guide.identifier = text(element.get("id"))
-        if name in _DONE:
-            element.clear()
         if len(detections) > MAX_DETECTIONS:
             raise ScanError(f"it has more than {MAX_DETECTIONS} results")
     if not results:
@@ -134,15 +140,9 @@ def oval(data: bytes) -> ScanResult:
     """Read OVAL results. A definition that is about several CVEs gives one detection for each."""
     definitions: dict[str, _Definition] = {}
     verdicts: list[tuple[str, str]] = []
-    path: list[str] = []
     stamps: dict[str, str] = {}
     version = ""
-    for event, element in elements(data):
-        name = local_name(element)
-        if event == "start":
-            path.append(name)
-            continue
-        path.pop()
+    for name, path, element in _closed(data):
         if name == "timestamp" and path[-1:] == ["generator"]:
             stamps.setdefault(path[-2] if len(path) > 1 else "", text(element.text))
         elif name == "product_version" and path == ["oval_results", "generator"]:
@@ -151,8 +151,6 @@ def oval(data: bytes) -> ScanResult:
             definitions[text(element.get("id"))] = _definition(element)
         elif name == "definition" and element.get("definition_id"):
             verdicts.append((text(element.get("definition_id")), text(element.get("result"))))
-        if name in _DONE:
-            element.clear()
         if len(definitions) > 10 * MAX_DETECTIONS or len(verdicts) > 10 * MAX_DETECTIONS:
             raise ScanError(f"it has more than {10 * MAX_DETECTIONS} definitions")
     if "oval_results" not in stamps:

@@ -9,6 +9,7 @@ from typing import Callable
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes import proc
 
 MACHINE = "pid:[4026531836]"
 CONTAINER = "pid:[4026539837]"
@@ -20,9 +21,7 @@ def write(tmp_path: Path) -> Write:
     """Write a file of the host; a path without a slash at its beginning is a kernel setting."""
 
     def write_file(path: str, text: str) -> None:
-        place = tmp_path / (path[1:] if path.startswith("/") else "proc/sys/" + path.replace(".", "/"))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        proc.write(tmp_path, path if path.startswith("/") else "proc/sys/" + path.replace(".", "/"), text)
 
     return write_file
 

@@ -9,6 +9,7 @@ from typing import Callable
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes import proc
 
 Write = Callable[[str, str], None]
 
@@ -18,9 +19,7 @@ def write(tmp_path: Path) -> Write:
     """Write a file of the host."""
 
     def write_file(path: str, text: str) -> None:
-        place = tmp_path / path[1:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        proc.write(tmp_path, path, text)
 
     return write_file
 
