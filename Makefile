@@ -41,7 +41,7 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@echo "Report: reports/audit/report.html"
 
 test: lint unit browser sanity vm-bed ## all checks: linters, units, browser, sanity, build and install, Molecule scenarios
-	pytest --numprocesses 2 --no-loadscope-reorder tests/integration
+	pytest --numprocesses 2 --no-loadscope-reorder --durations 30 tests/integration
 
 lint: setup ## linters and type checker
 	ruff check

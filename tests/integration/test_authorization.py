@@ -66,6 +66,24 @@ def ask(host: container_host.ContainerHost, client: str, method: str, path: str)
     return int(said.splitlines()[-1]), said
 
 
+def create_by_large_body(host: container_host.ContainerHost, client: str) -> str:
+    """Ask for a container with a body of 9 MB and return the name of the one that came of it.
+
+    A refusal may come before the whole body was sent: then curl finds the connection closed and sees no status.
+    """
+    host.run(
+        "head -c 9000000 /dev/zero | tr '\\0' ' ' > /root/large; echo '{\"Image\": \"busybox:local\"}' >> /root/large"
+    )
+    tls = "--cacert /root/{0}/ca.pem --cert /root/{0}/cert.pem --key /root/{0}/key.pem".format(client)
+    host.run(
+        f"curl -s -m 30 {tls} -H 'Content-Type: application/json' --data-binary @/root/large -o /dev/null"
+        f" 'https://{NAME}:2376/containers/create?name=large' || true"
+    )
+    created = host.run("docker container ls --all --filter name=^large$ --format '{{.Names}}'")
+    host.run("docker container rm --force large")
+    return created.strip()
+
+
 def configure(config: dict[str, Any], **options: Any) -> str:
     """Run the module and return what it says."""
     run = ansible_runs.start_module("docker_daemon_config", NAME, config=config, **options)
@@ -98,6 +116,10 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[container_host.Co
         machine.run(UNITS)
         set_policy(machine, POLICY)
         yield machine
+
+
+def test_large_body_is_taken_by_an_engine_without_a_plugin(host: container_host.ContainerHost) -> None:
+    assert create_by_large_body(host, "viewer") == "large"
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +188,7 @@ def test_policy_by_common_name(
 
 def test_large_body_does_not_get_past_the_plugin(guarded: container_host.ContainerHost) -> None:
     """CVE-2026-34040: the engine asked the plugin without a body that was too large for it."""
-    guarded.run(
-        "head -c 9000000 /dev/zero | tr '\\0' ' ' > /root/large; echo '{\"Image\": \"busybox:local\"}' >> /root/large"
-    )
-    tls = "--cacert /root/viewer/ca.pem --cert /root/viewer/cert.pem --key /root/viewer/key.pem"
-    said = guarded.run(
-        f"curl -s -m 30 {tls} -H 'Content-Type: application/json' --data-binary @/root/large -o /dev/null"
-        f" -w '%{{http_code}}' https://{NAME}:2376/containers/create"
-    )
-    assert int(said) >= 400
+    assert create_by_large_body(guarded, "viewer") == ""
 
 
 def test_client_is_shut_out_by_the_policy_at_once(guarded: container_host.ContainerHost) -> None:
@@ -202,7 +216,7 @@ def test_plugin_that_is_gone_shuts_everybody_out_and_costs_no_container(
     process = container(guarded)
     guarded.run("systemctl stop cn-policy.socket cn-policy.service")
     try:
-        for client in ("viewer", "deployer", ""):
+        for client in ("viewer", ""):
             assert ask(guarded, client, "GET", "/info")[0] >= 400
         said = configure({**WITH_PLUGIN, "debug": True})
         assert re.search("dockerd runs but can't be asked.*Nothing was changed", said), said
