@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import MODES
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
@@ -63,10 +64,7 @@ class ContextStore:
         meta = os.path.dirname(self._meta(identifier))
         os.makedirs(meta, mode=0o700, exist_ok=True)
         endpoints = {"docker": {"Host": endpoint, "SkipTLSVerify": False}}
-        temporary = os.path.join(meta, ".meta.json")
-        with open(temporary, "w", encoding="utf-8") as stream:
-            json.dump({"Name": name, "Metadata": {}, "Endpoints": endpoints}, stream)
-        os.replace(temporary, self._meta(identifier))
+        install(self._meta(identifier), json.dumps({"Name": name, "Metadata": {}, "Endpoints": endpoints}), 0o644)
 
     def remove(self, name: str) -> None:
         """Remove a context; the bundle stays."""

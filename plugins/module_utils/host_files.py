@@ -37,13 +37,20 @@ def names_in(files: FileSystem, directory: str) -> list[str]:
         return []
 
 
-def install(path: str, text: str, mode: int, owner: tuple[int, int]) -> None:
-    """Replace a file in one step by one that was never readable for others; `owner` is its uid and gid."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+def install(path: str, content: str | bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Replace a file, whole or not at all, by one that was never readable for others, and lasts through a power cut.
+
+    `owner` is its uid and gid, by default the acting user's. Text is UTF-8; what a file held that is no UTF-8 survives
+    being read with `surrogateescape`.
+    """
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    directory = os.path.dirname(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=directory)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            os.fchown(handle, *owner)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            if owner:
+                os.fchown(handle, *owner)
             os.fchmod(handle, mode)
             stream.flush()
             os.fsync(handle)
@@ -51,3 +58,12 @@ def install(path: str, text: str, mode: int, owner: tuple[int, int]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    _sync(directory)
+
+
+def _sync(directory: str) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Iterator
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
 
 CA, CERTIFICATE, KEY = "ca.pem", "cert.pem", "key.pem"
@@ -164,17 +165,7 @@ class Bundle:
             os.chmod(self._path(name), mode)
 
     def _replace(self, name: str, content: str) -> None:
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.directory)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as stream:
-                stream.write(content)
-                os.fchmod(handle, MODES[name])
-                stream.flush()
-                os.fsync(handle)
-            os.replace(temporary, self._path(name))
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        install(self._path(name), content, MODES[name])
 
     def _openssl(self, *arguments: str) -> CommandResult:
         return self.commands.run(("openssl", *arguments), timeout=_TIMEOUT)

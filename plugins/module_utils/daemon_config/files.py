@@ -8,11 +8,11 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 import time
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 
 #: A configuration file's mode where there was no file; CIS allows no more.
 _MODE = 0o644
@@ -106,20 +106,8 @@ class ConfigFile:
         self._remove(self.path)
 
     def _replace(self, path: str, text: str) -> None:
-        directory = os.path.dirname(path)
-        os.makedirs(directory, mode=0o755, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=directory)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(text.encode("utf-8", "surrogateescape"))
-                os.fchmod(handle, self._mode())
-                stream.flush()
-                os.fsync(handle)
-            os.replace(name, path)
-        except BaseException:
-            self._remove(name)
-            raise
-        _sync_directory(directory)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        install(path, text, self._mode())
 
     def _mode(self) -> int:
         with contextlib.suppress(OSError):
@@ -162,11 +150,3 @@ def read(path: str) -> str | None:
             return stream.read()
     except FileNotFoundError:
         return None
-
-
-def _sync_directory(directory: str) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,8 +8,9 @@ import hashlib
 import hmac
 import os
 import secrets
-import tempfile
 from typing import Iterable
+
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 
 DIRECTORY = "/var/lib/breakwater/secrets"
 #: Beside the containers' directories; no container has such a name.
@@ -60,15 +61,5 @@ class SecretStore:
 
     @staticmethod
     def _write(path: str, content: bytes, user: int, group: int, mode: int) -> None:
-        directory = os.path.dirname(path)
-        os.makedirs(directory, mode=_DIRECTORY_MODE, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=directory)  # 0600
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                os.fchown(handle, user, group)
-                os.fchmod(handle, mode)
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        os.makedirs(os.path.dirname(path), mode=_DIRECTORY_MODE, exist_ok=True)
+        install(path, content, mode, (user, group))
