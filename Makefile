@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -16,7 +16,7 @@ setup: .venv/installed ## the virtual environment .venv, in which the playbooks 
 .venv/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tests/bed/apt-install.sh python3-venv
 	$(PYTHON) -m venv .venv
-	pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	mkdir -p $(dir $(COLLECTION))
 	ln -sfn $(CURDIR) $(COLLECTION)
 	touch $@
@@ -76,6 +76,14 @@ sanity: setup ## ansible-test sanity
 
 build: bed ## build the collection, install it into an empty path and audit with the installed copy
 	pytest tests/integration/test_build.py
+
+release: setup ## make release VERSION=1.0.0 KEY=fingerprint: changelog, commit, tag, then the tarball with checksum and signature
+	@test -n "$(VERSION)" || { echo "Say which version: make release VERSION=1.0.0, and KEY=... to sign it by a key of gpg"; exit 1; }
+	@tests/bed/apt-install.sh gpg gpg-agent
+	@python tests/tools/release.py $(VERSION) build/release $(if $(KEY),--key "$(KEY)")
+
+pins: setup ## requirements-dev.txt anew from requirements-dev.in: the newest of what isn't pinned there, with hashes
+	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --upgrade --default-index https://pypi.org/simple requirements-dev.in --output-file requirements-dev.txt
 
 molecule: $(if $(filter vm_%,$(SCENARIO)),vm-bed,bed) ## one Molecule scenario: make molecule SCENARIO=docker_engine
 	@test -n "$(SCENARIO)" || { echo "Say which scenario: make molecule SCENARIO=NAME, one of: $(SCENARIOS)"; exit 1; }

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_apparmor_profiles
 short_description: Gives containers AppArmor profiles of their own
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Makes an AppArmor profile of a short description, compiles it, and loads it now and at every boot. A container runs

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_audit_rules
 short_description: Lets the kernel record who touches Docker's files
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Writes one file of audit rules for those of the named paths that the host has, and loads it when the kernel lacks

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_compliance_info
 short_description: Audits a Docker host
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Collects what is true of a Docker host, its daemon, files, images, containers and networks. It changes nothing, and

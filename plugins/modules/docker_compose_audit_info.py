@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_compose_audit_info
 short_description: Audit a compose file before anything of it runs
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Judges the services and networks of a compose file by the controls that the audit has for containers and networks,

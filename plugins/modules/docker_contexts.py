@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_contexts
 short_description: Sets up contexts of the docker command that use a client certificate
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Makes the contexts with which C(docker --context NAME) commands remote engines. Their TLS files are links to the

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_daemon_config
 short_description: Changes dockerd's configuration without an outage
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Merges settings into C(daemon.json), lets dockerd judge the result, writes it atomically and makes it effective by

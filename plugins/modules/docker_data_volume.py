@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_data_volume
 short_description: Gives the engine's data a file system of its own
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Tells whether the directory of the engine's data has a file system of its own, and which mount options it lacks.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_engine_packages
 short_description: Installs the engine's packages, holds them and upgrades them when told to
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Installs packages that are missing, in a version of choice, without those that they merely recommend. Packages that

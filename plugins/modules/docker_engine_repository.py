@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_engine_repository
 short_description: Makes Docker's package repository a source of apt's or dnf's
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Fetches the repository's signing key, checks its fingerprint, and describes the repository so that its packages have

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_engine_sockets
 short_description: Says who may open the sockets of the engine
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Gives C(/run/docker.sock) an owner, a group and a mode, at once and, by a drop-in of C(docker.socket), whenever

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_file_modes
 short_description: Tightens owners and modes of many files in one call
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Gives files to their owners and takes permissions away that they must not have. It never grants one, so a file that

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_firewall_rules
 short_description: Filters what reaches containers and the engine, without locking anybody out
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Fills chains of its own in the packet filter that the engine uses, for IPv4 and IPv6, each family at once. No other

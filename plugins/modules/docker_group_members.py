@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_group_members
 short_description: Says who is in a group, all of them at once
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Members of the group that may use the engine's socket are as good as root. This module lists them, and with

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_image_policy
 short_description: Puts on a host whose signatures its images need
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Writes the policy to C(/etc/docker/image-trust/policy.json) and the keys that it names to

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_image_verify
 short_description: Verifies images' signatures by a policy, and pulls what is verified by its digest
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Asks the registry which digest each image's tag leads to, and verifies the signature of this digest by the policy's

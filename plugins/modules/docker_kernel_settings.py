@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_kernel_settings
 short_description: Hardens the kernel of a container host, and keeps others from breaking Docker by it
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Sets sysctls, forbids kernel modules and passes kernel parameters, each by one file, and tells the running kernel.

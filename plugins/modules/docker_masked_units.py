@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_masked_units
 short_description: Stops and masks units that a container host does not need
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Masks those of the named units that the host has, all of them in one call. Unlike a disabled unit, a masked one

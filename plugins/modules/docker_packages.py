@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_packages
 short_description: Installs packages and removes Debian's, and predicts it on any host
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Installs the packages that are missing, without those that they merely recommend, and removes what must be absent.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_probe_info
 short_description: Proves by harmless attempts which threats a Docker host contains
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Tries what an attacker in a container would try, and says what became of it. Each attempt is made in a container as

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_registry
 short_description: Configures a registry with TLS and access control, and its upkeep
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Writes the configuration of distribution's registry of version 2 or 3 to C(/etc/docker/registry), with a private

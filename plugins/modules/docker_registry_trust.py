@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_registry_trust
 short_description: Says which CA an engine trusts for a registry, and which certificate it shows
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Keeps C(/etc/docker/certs.d) for registries that have a CA of their own. The engine reads it whenever it connects,

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_report
 short_description: Write the compliance reports of a fleet
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Merges the reports that M(breakwater.docker.docker_compliance_info) left for each host into reports of the fleet.
   - Prints a short summary, the worst hosts and findings first.

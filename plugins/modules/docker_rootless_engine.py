@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_rootless_engine
 short_description: Runs an engine without root for a user
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Gives the account subordinate ids and a systemd that runs from boot on, and its engine a unit and a configuration,

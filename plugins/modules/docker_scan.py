@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_scan
 short_description: Scans a host, its images and containers for known flaws
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Runs OpenSCAP, Trivy, Grype or Clair on the host, reads what they write on the controller, and brings it into one

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_seccomp
 short_description: Makes seccomp profiles of what containers may call
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Builds profiles from the engine's own one, a preset or a file, with system calls allowed and denied, and puts them

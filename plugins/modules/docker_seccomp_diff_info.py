@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_seccomp_diff_info
 short_description: Tells what one seccomp profile allows and another does not
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Compares what two profiles mean on this host, not how they are written.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_seccomp_record
 short_description: Finds out which system calls and capabilities a workload needs
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Runs a workload again and again in a container of its own. First without capabilities, then, if its test fails so,

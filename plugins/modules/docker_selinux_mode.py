@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_selinux_mode
 short_description: Brings a container host to SELinux's modes, permissive first
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - A host whose kernel runs without SELinux is told to boot with it, permissive, and to label its file systems before.

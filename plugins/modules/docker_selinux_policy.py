@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_selinux_policy
 short_description: Adds to a host's SELinux policy what its containers need
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Labels of volumes and of a moved data directory, booleans, ports, modules and types of containers, compared by the

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_sshd_settings
 short_description: Takes root's logins and passwords from sshd without locking anybody out
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Writes a drop-in of C(sshd_config), lets sshd judge it and loads it. When sshd refuses it, or another file makes it

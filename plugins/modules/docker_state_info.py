@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_state_info
 short_description: Tells what a role must know of a host before it decides
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Answers alike in check mode and outside it, with and without Docker, systemd and the Python packages of the

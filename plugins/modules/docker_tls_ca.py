@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_tls_ca
 short_description: Makes the CA of Docker engines on the controller, and replaces it without a gap
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Keeps a CA in a directory of the controller, its key encrypted. A CA that exists already is used when its
     certificate and key are put there as C(current/ca.pem) and C(current/ca-key.pem).

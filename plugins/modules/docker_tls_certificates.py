@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_tls_certificates
 short_description: Issues and renews the TLS certificates of a host, whose private keys never leave it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - The host makes a private key and a signing request, the CA on the controller (M(breakwater.docker.docker_tls_ca))
     signs it, and the host gets the certificate. Neither the CA's key nor its passphrase is sent to a host.

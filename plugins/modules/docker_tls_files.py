@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_tls_files
 short_description: Makes private keys and signing requests where they are used, and installs what was signed
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - The host's part of M(breakwater.docker.docker_tls_certificates), which calls it. A private key is made by C(openssl)

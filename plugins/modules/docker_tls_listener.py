@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_tls_listener
 short_description: Opens the engine's port for TLS, and lets dockerd load renewed certificates without refusing a client
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Lets systemd hold the port and hand it to dockerd, by a socket unit C(docker-tls.socket) and a drop-in of

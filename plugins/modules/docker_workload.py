@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: docker_workload
 short_description: Runs containers that are hardened unless somebody says why not
-version_added: 0.1.0
+version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Brings containers, their networks and volumes to what is described, in one call. What is not said is secure.
