@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit matrix sanity importer build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -40,7 +40,8 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
 	@echo "Report: reports/audit/report.html"
 
-test: lint unit browser sanity vm-bed ## all checks: linters, units, browser, sanity, build and install, Molecule scenarios
+test: lint unit browser sanity importer vm-bed ## all checks: linters, units, browser, sanity, Galaxy's importer, build and install, Molecule scenarios
+	@tests/bed/apt-install.sh gpg gpg-agent
 	pytest --numprocesses 2 --no-loadscope-reorder --durations 30 tests/integration
 
 lint: setup ## linters and type checker
@@ -74,16 +75,23 @@ sanity: setup ## ansible-test sanity
 	@tests/bed/apt-install.sh shellcheck
 	tests/bed/sanity.sh $(CURDIR)/.cache/sanity
 
-build: bed ## build the collection, install it into an empty path and audit with the installed copy
-	pytest tests/integration/test_build.py
+importer: setup ## the collection in Galaxy's importer, which may not warn
+	@tests/bed/importer.sh $(CURDIR)/.cache/importer
+
+build: bed ## build the collection, install it into an empty path and audit with the installed copy; release it in a clone
+	@tests/bed/apt-install.sh gpg gpg-agent
+	pytest tests/integration/test_build.py tests/integration/test_release.py
 
 release: setup ## make release VERSION=1.0.0 KEY=fingerprint: changelog, commit, tag, then the tarball with checksum and signature
 	@test -n "$(VERSION)" || { echo "Say which version: make release VERSION=1.0.0, and KEY=... to sign it by a key of gpg"; exit 1; }
 	@tests/bed/apt-install.sh gpg gpg-agent
 	@python tests/tools/release.py $(VERSION) build/release $(if $(KEY),--key "$(KEY)")
 
-pins: setup ## requirements-dev.txt anew from requirements-dev.in: the newest of what isn't pinned there, with hashes
-	uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --upgrade --default-index https://pypi.org/simple requirements-dev.in --output-file requirements-dev.txt
+pins: setup ## every requirements*.in anew with hashes into its .txt: the newest of what is not pinned there
+	for file in requirements-dev tests/bed/requirements-importer; do \
+		uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --upgrade \
+			--default-index https://pypi.org/simple $$file.in --output-file $$file.txt || exit 1; \
+	done
 
 molecule: $(if $(filter vm_%,$(SCENARIO)),vm-bed,bed) ## one Molecule scenario: make molecule SCENARIO=docker_engine
 	@test -n "$(SCENARIO)" || { echo "Say which scenario: make molecule SCENARIO=NAME, one of: $(SCENARIOS)"; exit 1; }

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Release the collection: version, changelog, commit and tag; then the tarball, its checksum and signatures.
 
-`release.py VERSION OUTPUT [--key KEY]` makes the release commit unless the tag vVERSION exists, and builds from the tag. So whoever
-has the repository can build a release again and compare: the same tag gives the same bytes.
+`release.py VERSION OUTPUT [--key KEY]` makes the release commit unless its tag exists, and builds from the tag:
+whoever has the repository can build a release again and compare, for the same tag gives the same bytes.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def make_commit(repository: Path, version: str, key: str | None) -> None:
 
 
 def build(repository: Path, revision: str, output: Path) -> Path:
-    """Build the tarball of a revision, in which nothing depends on the machine, the directory or the time; return its path.
+    """Build the tarball of a revision and return its path. It holds what is committed, and no trace of time and place.
 
-    Only what is committed gets in. The bytes are the same wherever Python's zlib compresses alike; the files in it always are.
+    The bytes are the same wherever Python's zlib compresses alike; the files in it always are.
     """
     seconds = int(output_of("git", "log", "-1", "--format=%ct", revision, directory=repository))
     with tempfile.TemporaryDirectory() as name:
@@ -76,7 +76,7 @@ def normalised(tarball: bytes, seconds: int) -> bytes:
     """Return a collection's tarball with its files in order and of one time, and its manifest true again.
 
     Args:
-        tarball: What `ansible-galaxy collection build` made: it lists files as the directory has them, and notes the present time.
+        tarball: What `ansible-galaxy collection build` made: files as the directory lists them, and the present time.
         seconds: The time to note, since 1970.
     """
     with tarfile.open(fileobj=io.BytesIO(tarball)) as source:
@@ -90,10 +90,8 @@ def normalised(tarball: bytes, seconds: int) -> bytes:
     contents["MANIFEST.json"] = json.dumps(manifest, indent=1).encode()
 
     packed = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=seconds) as compressed,
-        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as target,
-    ):
+    compressed = gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=seconds)
+    with compressed, tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as target:
         # ansible-galaxy reads the manifest first.
         for member, _opened in sorted(members, key=lambda pair: (pair[0].name != "MANIFEST.json", pair[0].name)):
             written = tarfile.TarInfo(member.name)
