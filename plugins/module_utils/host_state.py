@@ -9,7 +9,7 @@ import re
 import shlex
 from typing import Any
 
-from ansible_collections.breakwater.docker.plugins.module_utils import security_module
+from ansible_collections.breakwater.docker.plugins.module_utils import package_managers, security_module
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
@@ -34,6 +34,7 @@ def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, packag
         "distribution": release.get("ID", ""),
         "distribution_version": release.get("VERSION_ID", ""),
         "codename": release.get("VERSION_CODENAME", ""),
+        "package_manager": package_managers.name_of(commands),
         "architecture": commands.run(("dpkg", "--print-architecture")).stdout.strip(),
     }
 

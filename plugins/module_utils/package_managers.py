@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Mapping, Protocol, Sequence
+from typing import Callable, Mapping, Protocol, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
@@ -133,12 +133,27 @@ class Dnf:
         checked(self._commands.run((*self._DNF, "versionlock", verb, *names), timeout=ANSWER_TIMEOUT))
 
 
+#: The package managers by name, and the program that tells of each.
+_MANAGERS: Mapping[str, tuple[str, Callable[[CommandRunner], Manager]]] = {
+    "apt": ("dpkg-query", Apt),
+    "dnf": ("rpm", Dnf),
+}
+
+
+def name_of(commands: CommandRunner) -> str:
+    """Return the name of the host's package manager, apt or dnf; empty where it is neither."""
+    for name, (program, _manager) in _MANAGERS.items():
+        if commands.run((program, "--version")).rc is not None:
+            return name
+    return ""
+
+
 def manager_of(commands: CommandRunner) -> Manager:
     """Return the host's package manager; InputError where it is neither apt nor dnf."""
-    for program, manager in (("dpkg-query", Apt), ("rpm", Dnf)):
-        if commands.run((program, "--version")).rc is not None:
-            return manager(commands)
-    raise InputError("This host has neither dpkg nor rpm: install what is needed by its own means, then run again.")
+    name = name_of(commands)
+    if not name:
+        raise InputError("This host has neither dpkg nor rpm: install what is needed by its own means, then run again.")
+    return _MANAGERS[name][1](commands)
 
 
 def _answer(commands: CommandRunner, *argv: str) -> str:

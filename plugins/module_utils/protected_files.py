@@ -8,7 +8,8 @@ import os
 import stat
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, read
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import read
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 
 _MODE = 0o444
 
@@ -35,14 +36,11 @@ def writes(directory: str, wanted: Mapping[str, str]) -> list[Change]:
 def apply(changes: Sequence[Change]) -> None:
     """Make the changes; each file is replaced whole."""
     for change in changes:
-        if os.path.islink(change.path):
-            os.unlink(change.path)
-        file = ConfigFile(change.path)
         if change.after is None:
-            file.delete()
+            os.unlink(change.path)
         else:
-            file.write(change.after)
-            os.chmod(change.path, _MODE)
+            os.makedirs(os.path.dirname(change.path), mode=0o755, exist_ok=True)
+            install(change.path, change.after, _MODE)
 
 
 def _is_protected(path: str) -> bool:

@@ -48,7 +48,9 @@ options:
     type: bool
     default: false
   allow_interruption:
-    description: Allows a change that stops running containers, because live-restore can't keep them.
+    description:
+      - Allows a change that stops running containers, because live-restore can't keep them. Needless where
+        O(restart=never), since nothing is stopped then.
     type: bool
     default: false
   restart:
@@ -310,7 +312,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     plan = make_plan(current or {}, running, params["defaults"], params["config"], state)
-    check_consent(plan, state, Consent(params["allow_data_move"], params["allow_interruption"]))
+    consent = Consent(params["allow_data_move"], params["allow_interruption"], restart=params["restart"] != "never")
+    check_consent(plan, state, consent)
     hosts = ConfigFile(f"{DROP_INS}/zz-breakwater-hosts.conf")
     transaction = Transaction(
         host, file, hosts, settings, running or {}, state, plan, params["timeout"], restart_allowed

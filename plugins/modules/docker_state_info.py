@@ -97,6 +97,11 @@ codename:
   type: str
   returned: success
   sample: trixie
+package_manager:
+  description: V(apt), V(dnf), or empty where the host has neither.
+  type: str
+  returned: success
+  sample: apt
 architecture:
   description: dpkg's name of the architecture; empty without dpkg.
   type: str

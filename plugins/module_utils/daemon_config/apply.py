@@ -26,6 +26,7 @@ class Consent:
 
     data_move: bool = False
     interruption: bool = False
+    restart: bool = True
 
 
 def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
@@ -36,7 +37,7 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
             " the present ones will not be seen. Set allow_data_move: true to do it; nothing was changed."
         )
     stops = plan.action == "data_move" or (plan.action == "restart" and not plan.document.get("live-restore"))
-    if stops and state.containers and not consent.interruption:
+    if stops and state.containers and consent.restart and not consent.interruption:
         raise InputError(
             f"Changing {', '.join(plan.changed)} stops the {state.containers} running containers, since live-restore"
             " can't keep them. Stop them first or set allow_interruption: true; nothing was changed."

@@ -42,7 +42,7 @@ def test_documents_can_be_asked_for_ahead(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("reply", "status"), [(b"HTTP/1.1 2", "invalid"), (Hang, "unreadable")])
 def test_documents_ahead_of_a_broken_one_are_kept(tmp_path: Path, reply: object, status: str) -> None:
-    with FakeDockerd(tmp_path / "s", {"/0": 0, "/1": reply, "/2": 2}) as engine, EngineApi(engine.path, 0.3) as api:
+    with FakeDockerd(tmp_path / "s", {"/0": 0, "/1": reply, "/2": 2}) as engine, EngineApi(engine.path, 3) as api:
         documents = api.get_each(["/0", "/1", "/2"])
         assert next(documents) == 0
         with pytest.raises(EngineError) as caught:
@@ -98,12 +98,12 @@ def test_endless_answer_is_bounded(tmp_path: Path) -> None:
 
 
 def test_hanging_engine_meets_the_timeout(tmp_path: Path) -> None:
-    with FakeDockerd(tmp_path / "s", {"/info": Hang, "/a": 1}) as engine, EngineApi(engine.path, 0.2) as api:
+    with FakeDockerd(tmp_path / "s", {"/info": Hang, "/a": 1}) as engine, EngineApi(engine.path, 1) as api:
         started = time.monotonic()
-        with pytest.raises(EngineError, match=r"within 0\.2 seconds") as caught:
+        with pytest.raises(EngineError, match=r"within 1 seconds") as caught:
             api.get("/info")
         assert caught.value.status == "unreadable"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert api.get("/a") == 1
 
 

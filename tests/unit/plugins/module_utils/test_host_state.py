@@ -42,7 +42,10 @@ def test_host_with_docker(tmp_path: Path) -> None:
     (tmp_path / "run/docker.sock").touch()
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text('# x\nID=debian\nVERSION_ID="13"\nVERSION_CODENAME=trixie\n')
-    found = state(tmp_path, {"systemctl": UNIT, "dockerd": "Docker version 26.1.5+dfsg1, build x", "dpkg": "amd64\n"})
+    found = state(
+        tmp_path,
+        {"systemctl": UNIT, "dockerd": "Docker version 26.1.5+dfsg1, build x", "dpkg": "amd64\n", "dpkg-query": ""},
+    )
     assert found == {
         "docker_present": True,
         "version": "26.1.5+dfsg1",
@@ -55,8 +58,13 @@ def test_host_with_docker(tmp_path: Path) -> None:
         "distribution": "debian",
         "distribution_version": "13",
         "codename": "trixie",
+        "package_manager": "apt",
         "architecture": "amd64",
     }
+
+
+def test_host_with_rpm(tmp_path: Path) -> None:
+    assert state(tmp_path, {"rpm": "RPM version 4.20.1\n"})["package_manager"] == "dnf"
 
 
 def test_host_with_nothing(tmp_path: Path) -> None:

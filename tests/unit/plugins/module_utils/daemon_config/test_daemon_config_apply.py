@@ -311,6 +311,7 @@ def test_consent_is_needed(action: str, document: Document, containers: int, con
         ("restart", {}, 0, Consent()),
         ("restart", HARD, 2, Consent()),
         ("restart", {}, 2, Consent(interruption=True)),
+        ("restart", {}, 2, Consent(restart=False)),
         ("reload", {}, 2, Consent()),
     ],
 )
