@@ -17,11 +17,17 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     image_signature,
     kernel,
     mounts,
+    retired,
     sprawl,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve, resolve_parent
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import (
+    data_root,
+    exists,
+    resolve,
+    resolve_parent,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 _CLIENTS = ("/usr/bin/docker", "/usr/local/bin/docker")
@@ -64,6 +70,7 @@ def collect(sources: HostSources) -> dict[str, Any]:
         **{f"exec_{name}": _item(execs, name) for name in ("recorded", "total", "privileged", "root", "since")},
         **{name: _item(counts, name) for name in sprawl.NAMES},
         "docker_client": docker_client,
+        "retired_tools": retired.retired_tools,
         "mended_vulnerabilities": lambda _files: mended_vulnerabilities(files, commands),
         "content_trust": content_trust,
         "image_policy": image_signature.has_policy,
@@ -90,26 +97,18 @@ def operating_system(files: FileSystem) -> str:
 
 def client_path(files: FileSystem) -> str:
     """Return where the docker command is, as an audit rule finds it; the usual place where there is none."""
-    return resolve_parent(files, next((path for path in _CLIENTS if _exists(files, path)), _CLIENTS[0]))
+    return resolve_parent(files, next((path for path in _CLIENTS if exists(files, path)), _CLIENTS[0]))
 
 
 def docker_client(files: FileSystem) -> str:
     """Tell whose command `docker` is: docker, podman (the package podman-docker), or absent."""
     for path in _CLIENTS:
-        if _exists(files, path):
+        if exists(files, path):
             if posixpath.basename(resolve(files, path)) == "podman":
                 return "podman"
             start = files.read_text(path, 4096)
             return "podman" if start.startswith("#!") and "podman" in start else "docker"
     return "absent"
-
-
-def _exists(files: FileSystem, path: str) -> bool:
-    try:
-        files.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
 
 
 def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[str]:
@@ -118,11 +117,11 @@ def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[s
     Distributions mend without a new upstream version, so a version alone would accuse a host that is patched.
     """
     changelogs = [f"/usr/share/doc/{name}/changelog.Debian.gz" for name in _PACKAGES]
-    present = [path for path in changelogs if _exists(files, path)]
+    present = [path for path in changelogs if exists(files, path)]
     texts = []
     if present:
         texts.append(commands.run(("gzip", "-dc", *present)).stdout)
-    if _exists(files, "/usr/lib/sysimage/rpm") or _exists(files, "/var/lib/rpm"):
+    if exists(files, "/usr/lib/sysimage/rpm") or exists(files, "/var/lib/rpm"):
         texts.extend(commands.run(("rpm", "-q", "--changelog", name)).stdout for name in _PACKAGES)
     return sorted({identifier for text in texts for identifier in _CVE.findall(text)})
 
@@ -130,7 +129,7 @@ def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[s
 def content_trust(files: FileSystem) -> bool:
     """Tell whether logins get DOCKER_CONTENT_TRUST=1 from the host's environment files."""
     scripts = []
-    if _exists(files, "/etc/profile.d"):
+    if exists(files, "/etc/profile.d"):
         scripts = [f"/etc/profile.d/{name}" for name in files.listdir("/etc/profile.d") if name.endswith(".sh")]
-    paths = [path for path in (*_ENVIRONMENT_FILES, *scripts) if _exists(files, path)]
+    paths = [path for path in (*_ENVIRONMENT_FILES, *scripts) if exists(files, path)]
     return any(_CONTENT_TRUST.search(files.read_text(path)) for path in paths)

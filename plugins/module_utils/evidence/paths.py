@@ -48,6 +48,15 @@ def resolve(files: FileSystem, path: str) -> str:
     return done
 
 
+def exists(files: FileSystem, path: str) -> bool:
+    """Tell whether `path` leads to anything; OSError where this can't be told."""
+    try:
+        files.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def resolve_parent(files: FileSystem, path: str) -> str:
     """Return `path` with its directory resolved and its last part as it is, which is how a watch finds its file."""
     directory, name = posixpath.split(path.rstrip("/") or "/")

@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     kernel,
     mounts,
     paths,
+    retired,
     sprawl,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -50,6 +51,7 @@ def test_a_host_with_nothing_has_reasons_and_no_traceback(files: LocalFileSystem
     assert set(found["unreadable"]) >= {"docker_group_members", "data_root_own_filesystem", "kernel", "mitigations_off"}
     assert found["audit_enabled"] is False
     assert found["docker_client"] == "absent"
+    assert found["retired_tools"] == []
 
 
 def test_the_evidence_of_a_whole_host_fits_its_schema(
@@ -202,6 +204,26 @@ def test_whose_command_docker_is(files: LocalFileSystem, put: Callable[..., Path
     put("/usr/bin/podman")
     client.symlink_to("podman")
     assert host.docker_client(files) == "podman"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("/etc/systemd/system/docker.service.d/10-machine.conf", "[Service]\n", ["docker-machine"]),
+        ("/usr/local/bin/docker-machine", "\x7fELF", ["docker-machine"]),
+        ("/etc/dockercloud/agent/dockercloud-agent.conf", "{}", ["docker-cloud"]),
+        ("/usr/libexec/docker/cli-plugins/docker-scan", "\x7fELF", ["docker-scan"]),
+        ("/usr/lib/docker/cli-plugins/docker-app", "\x7fELF", ["docker-app"]),
+        ("/usr/bin/docker-compose", "#!/usr/bin/python3\n", ["docker-compose 1"]),
+        ("/usr/bin/docker-compose", "\x7fELF python", []),
+        ("/usr/libexec/docker/cli-plugins/docker-compose", "\x7fELF", []),
+    ],
+)
+def test_retired_tools(
+    files: LocalFileSystem, put: Callable[..., Path], path: str, text: str, expected: list[str]
+) -> None:
+    put(path, text)
+    assert retired.retired_tools(files) == expected
 
 
 @pytest.mark.parametrize(
