@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: docker_compose_audit_info
-short_description: Audit a compose file before anything of it runs
+short_description: Audits a compose file before anything of it runs
 version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: docker_report
-short_description: Write the compliance reports of a fleet
+short_description: Writes the compliance reports of a fleet
 version_added: 1.0.0
 description:
   - Merges the reports that M(breakwater.docker.docker_compliance_info) left for each host into reports of the fleet.

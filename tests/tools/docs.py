@@ -8,13 +8,14 @@ from pathlib import Path
 
 import engine_options
 import probes
+import readme
 import reference
 import role_readmes
 
 
 def pages() -> dict[Path, str]:
     """Return the text of each generated page by its path."""
-    return {**engine_options.pages(), **probes.pages(), **reference.pages(), **role_readmes.pages()}
+    return {**engine_options.pages(), **probes.pages(), **readme.pages(), **reference.pages(), **role_readmes.pages()}
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def test_roles_are_small(role: str) -> None:
 
 def test_generated_pages_are_fresh() -> None:
     pages = docs.pages()
-    assert {path.parent.name for path in pages if path.name == "README.md"} == set(ROLES)
+    assert {path.parent.name for path in pages if path.parents[1] == ROOT / "roles"} == set(ROLES)
     stale = [path.name for path, page in pages.items() if not path.is_file() or path.read_text("utf-8") != page]
     assert stale == [], "run `make docs`"
 
@@ -93,10 +92,3 @@ def test_every_module_is_in_the_action_group() -> None:
 def test_files_are_small(pattern: str) -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.glob(pattern)}
     assert {path: length for path, length in lengths.items() if length > SIZES[pattern]} == {}
-
-
-def test_security_page_names_tests_that_exist() -> None:
-    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(tests/[\w./]+)`", page)
-    assert named
-    assert [path for path in named if not (ROOT / path).exists()] == []

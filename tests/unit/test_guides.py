@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What the guides promise: that whatever they name exists, and that no row of the checklist is missing.
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+import pytest
+
+from ansible_collections.breakwater.docker.plugins.module_utils.probe.proof import PROBES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.catalogue_loader import builtin
+
+ROOT = Path(__file__).parents[2]
+PROTECTION = (ROOT / "docs/protection.md").read_text(encoding="utf-8")
+#: Areas of the checklist and threats, with their numbers of items.
+ITEMS = {"H": 8, "R": 8, "D": 4, "C": 11, "W": 3, "T": 8}
+SYSTEMS = re.split(
+    r",\s+",
+    """Docker Engine, Compose, Registry, Swarm, Machine, Docker Hub, Docker Cloud, SELinux, AppArmor, seccomp,
+    grsecurity, Capabilities, Control groups, Namespaces, user namespaces, iptables, OpenSCAP, oscap-docker, Black Duck, Clair,
+    Content Trust, Notary, openssl, TLS, S3, Azure, Swift, GCS, Union file systems, storage drivers,
+    Volumes, Shocker""",
+)
+CONTROLS = {identifier: item.control for identifier, item in builtin().items()}
+PROBE_THREATS = {probe.id: probe.threats for probe in PROBES}
+TESTS = re.compile(r"`((?:tests|molecule)/[\w./]+(?:::\w+)?)`")
+
+
+class Item(NamedTuple):
+    """A row of the checklist: its id, and for each line of names (role, controls, probes, shown by) the names."""
+
+    id: str
+    names: dict[str, list[str]]
+
+
+def items() -> Iterator[Item]:
+    for part in re.split(r"^### ", PROTECTION, flags=re.MULTILINE)[1:]:
+        lines = re.findall(r"^- ([a-z ]+): (.+)$", part, re.MULTILINE)
+        yield Item(part.split(" ", 1)[0], {what: re.findall(r"`([^`]+)`", names) for what, names in lines})
+
+
+def missing_tests(named: list[str]) -> list[str]:
+    """Return those tests (a path, or path::function) that the repository does not have."""
+    missing = []
+    for name in named:
+        path, _, function = name.partition("::")
+        text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
+        if not (ROOT / path).exists() or (function and f"def {function}(" not in text):
+            missing.append(name)
+    return missing
+
+
+def test_every_item_has_its_row() -> None:
+    expected = [f"{area}{number}" for area, count in ITEMS.items() for number in range(1, count + 1)]
+    assert [item.id for item in items()] == expected
+
+
+@pytest.mark.parametrize("item", list(items()), ids=lambda item: item.id)
+def test_what_a_row_names_exists(item: Item) -> None:
+    assert set(item.names) <= {"role", "controls", "probes", "shown by"}
+    assert item.names["role"]
+    assert [role for role in item.names["role"] if not (ROOT / "roles" / role).is_dir()] == []
+    assert set(item.names.get("controls", [])) <= set(CONTROLS)
+    assert set(item.names.get("probes", [])) <= set(PROBE_THREATS)
+    assert item.names["shown by"]
+    assert missing_tests(item.names["shown by"]) == []
+
+
+@pytest.mark.parametrize("item", [item for item in items() if item.id.startswith("T")], ids=lambda item: item.id)
+def test_what_a_threat_names_is_about_it(item: Item) -> None:
+    assert [name for name in item.names["controls"] if item.id not in CONTROLS[name].threats] == []
+    assert set(item.names["probes"]) == {name for name, threats in PROBE_THREATS.items() if item.id in threats}
+
+
+def test_every_system_has_a_row() -> None:
+    rows = [
+        row.split("|")[1:5]
+        for row in PROTECTION.partition("## Systems of 2016")[2].splitlines()
+        if row.startswith("| ")
+    ]
+    names = " ".join(row[0] for row in rows)
+    assert [system for system in SYSTEMS if system not in names] == []
+    detected = {name for row in rows[1:] for name in re.findall(r"`(\w+)`", row[3])}
+    assert detected - set(CONTROLS) - set(PROBE_THREATS) == {"docker_scan", "docker_registry"}
+
+
+@pytest.mark.parametrize(
+    "page", ["SECURITY.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+)
+def test_tests_that_a_page_names_exist(page: str) -> None:
+    assert missing_tests(TESTS.findall((ROOT / page).read_text(encoding="utf-8"))) == []
+
+
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
