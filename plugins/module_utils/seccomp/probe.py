@@ -21,11 +21,13 @@ from ansible_collections.breakwater.docker.plugins.module_utils.probe.executor i
 
 #: Also a container's name; what a killed run left is removed by it.
 NAME = "breakwater-seccomp-probe"
-#: Where containerd keeps the bundles of Docker's containers, run by systemd and by dockerd itself.
+#: Where containerd keeps the bundles of containers by its namespaces, run by systemd and by dockerd itself.
 _BUNDLES = (
-    "/run/containerd/io.containerd.runtime.v2.task/moby",
-    "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
+    "/run/containerd/io.containerd.runtime.v2.task",
+    "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
 )
+#: Docker's namespace; with userns-remap, the remapped root follows after a hyphen.
+_NAMESPACE = "moby"
 #: The first engine in which a container can be given the engine's own profile whatever the daemon's default is.
 _NAMES_BUILTIN_SINCE = (23, 0)
 #: No network, no file to write, no privilege to gain, next to no memory and one process.
@@ -78,7 +80,7 @@ def engine_default(docker: Docker, files: FileSystem, capabilities: Sequence[str
 
 
 def _resolved(files: FileSystem, container: str) -> Any:
-    for bundle in _BUNDLES:
+    for bundle in _bundles(files):
         with contextlib.suppress(FileNotFoundError):
             document = json.loads(files.read_text(f"{bundle}/{container}/config.json"))
             filters = document.get("linux", {}).get("seccomp")
@@ -91,6 +93,14 @@ def _resolved(files: FileSystem, container: str) -> Any:
         f"The config.json of a running container is not below {' or '.join(_BUNDLES)}, so the engine's own profile"
         " can't be read: give a preset or file as base."
     )
+
+
+def _bundles(files: FileSystem) -> Iterator[str]:
+    for directory in _BUNDLES:
+        with contextlib.suppress(FileNotFoundError):
+            for namespace in files.listdir(directory):
+                if namespace.partition("-")[0] == _NAMESPACE:
+                    yield f"{directory}/{namespace}"
 
 
 def require_startable(docker: Docker, path: str, name: str) -> None:

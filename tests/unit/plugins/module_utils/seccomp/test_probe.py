@@ -25,18 +25,19 @@ def commands() -> RecordedCommands:
     return found
 
 
-def bundle(root: Path, document: object, place: str = "run/containerd") -> LocalFileSystem:
-    directory = root / place / "io.containerd.runtime.v2.task/moby/c0ffee"
+def bundle(root: Path, document: object, place: str = "run/containerd", namespace: str = "moby") -> LocalFileSystem:
+    directory = root / place / "io.containerd.runtime.v2.task" / namespace / "c0ffee"
     directory.mkdir(parents=True)
     (directory / "config.json").write_text(json.dumps(document))
     return LocalFileSystem(str(root))
 
 
 @pytest.mark.parametrize("place", ["run/containerd", "run/docker/containerd/daemon"])
+@pytest.mark.parametrize("namespace", ["moby", "moby-100000.100000"])
 def test_engines_own_profile_is_that_of_a_confined_container(
-    tmp_path: Path, commands: RecordedCommands, place: str
+    tmp_path: Path, commands: RecordedCommands, place: str, namespace: str
 ) -> None:
-    files = bundle(tmp_path, {"linux": {"seccomp": PROFILE}}, place)
+    files = bundle(tmp_path, {"linux": {"seccomp": PROFILE}}, place, namespace)
     assert probe.engine_default(Docker(commands), files, ["CHOWN"]) == PROFILE
     [started] = [line for line in commands.asked if line.startswith("docker run")]
     for option in ("--cap-drop ALL --cap-add CHOWN", "seccomp=builtin", "--network none", "--read-only"):
