@@ -165,7 +165,10 @@ class Expression:
 
     def _check_value_projection(self, node: Node, current: FieldType) -> FieldType:
         base, result = node["children"]
-        return FieldType("list", items=self._check(result, self._check(base, current).values or ANY))
+        kind = self._check(base, current)
+        if kind.kind not in {"object", "any"}:
+            raise ExpressionError(f"{self.source!r} uses * on a {kind.kind}")
+        return FieldType("list", items=self._check(result, kind.values or ANY))
 
     def _check_flatten(self, node: Node, current: FieldType) -> FieldType:
         element = self._element(self._check(node["children"][0], current), "[]")

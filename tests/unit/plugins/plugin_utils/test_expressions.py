@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.expressions import Expression, ExpressionError
@@ -18,6 +20,8 @@ CONTEXT = parse_field(
             "name": "string",
             "caps": {"type": "list", "items": "string"},
             "ports": {"type": "list", "items": {"fields": {"port": "integer", "address": "string"}}},
+            "limits": {"type": "object", "values": {"fields": {"soft": "integer"}}},
+            "groups": {"type": "list", "items": {"type": "list", "items": "string"}},
         },
     },
     "test",
@@ -29,6 +33,8 @@ OBJECT = {
     "name": "web",
     "caps": ["SYS_ADMIN"],
     "ports": [{"port": 80, "address": "0.0.0.0"}],
+    "limits": {"nofile": {"soft": 1024}},
+    "groups": [["a", "b"], ["c"]],
 }
 
 
@@ -44,6 +50,16 @@ OBJECT = {
         ("mode_within(mode, '0660')", False),
         ('any_match(caps, `["SYS_*"]`)', True),
         ("matches(name, '^we')", True),
+        ("caps[0] == 'SYS_ADMIN'", True),
+        ("ports[0].port == `80`", True),
+        ("length(caps[:1]) == `1`", True),
+        ("ports[:1] | [?port == `80`] | length(@) == `1`", True),
+        ("length(ports[*].port) == `1`", True),
+        ("length(limits.*.soft) == `1`", True),
+        ("limits.*.soft | [?@ > `1000`] | length(@) == `1`", True),
+        ("length(groups[]) == `3`", True),
+        ("groups[] | [?@ == 'c'] | length(@) == `1`", True),
+        ("length(ports[].port) == `1`", True),
     ],
 )
 def test_decides(source: str, expected: bool) -> None:
@@ -61,6 +77,19 @@ def test_decides(source: str, expected: bool) -> None:
         ("!caps", "uses a list as true or false"),
         ("caps && privileged", "uses a list as true or false"),
         ("name[0] == 'w'", "uses an index on a string"),
+        ("name[:1] == 'w'", "uses a slice on a string"),
+        ("caps[:1] == 'w'", "compares a list with a string"),
+        ("ports[:1].prt", "unknown field 'prt'"),
+        ("name[*] == 'w'", "uses [*] on a string"),
+        ("ports[*].prt", "unknown field 'prt'"),
+        ("ports[*].port == `80`", "compares a list with a number"),
+        ("caps.*", "uses * on a list"),
+        ("limits.*.hard", "unknown field 'hard'"),
+        ("limits.*.soft == `1`", "compares a list with a number"),
+        ("name[]", "uses [] on a string"),
+        ("ports[].prt", "unknown field 'prt'"),
+        ("groups[].x", "asks a string for its field 'x'"),
+        ("groups[] == `1`", "compares a list with a number"),
         ("nosuch(name)", "unknown function 'nosuch'"),
         ("memory != null", "did you mean '`null`'"),
         ("privileged ==", "is not JMESPath"),
@@ -68,7 +97,7 @@ def test_decides(source: str, expected: bool) -> None:
     ],
 )
 def test_refuses_what_can_never_be_right(source: str, complaint: str) -> None:
-    with pytest.raises(ExpressionError, match=complaint.replace("(", r"\(")):
+    with pytest.raises(ExpressionError, match=re.escape(complaint)):
         Expression(source, CONTEXT, boolean=True)
 
 
