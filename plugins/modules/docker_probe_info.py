@@ -44,8 +44,11 @@ attributes:
     description: Leaves nothing behind.
 notes:
   - Runs as root on the host of a rootful engine, and needs nothing but the command C(docker) and Python.
-  - The control arrangement has the capabilities DAC_READ_SEARCH, SYS_ADMIN, SYS_MODULE, SYS_RAWIO and SYSLOG and no
-    seccomp filter, and reaches the engine's socket, but has neither a network nor a file of the host to write to.
+  - The control arrangement has the capabilities DAC_READ_SEARCH, SYS_ADMIN, SYS_MODULE, SYS_PTRACE, SYS_RAWIO and
+    SYSLOG and no seccomp filter, and reaches the engine's socket, but has neither a network nor a file of the host to
+    write to.
+  - The registries that the engine's configuration names, eight at most, are asked for their version, with TLS and
+    without, and without credentials.
   - The probe of memory is ended by the kernel where there is a limit, which leaves a line in the kernel's log.
 seealso:
   - module: breakwater.docker.docker_report

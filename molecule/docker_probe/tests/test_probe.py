@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 import testinfra
 
+from ansible_collections.breakwater.docker.plugins.module_utils.probe.proof import PROBES
+
 EPHEMERAL = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PLAIN = ("breakwater-probe-12", "breakwater-probe-13")
 OPEN = "breakwater-probe-open"
 HOSTS = (*PLAIN, OPEN)
-#: What the kernel of container hosts may lack or have unloaded; VM hosts have it.
+#: What the kernel of container hosts may lack or have unloaded; the scenarios of virtual machines show it.
 ABSENT = {"control_group", "crypto_socket", "kernel_memory", "kernel_module", "sysrq", "vsock"}
+#: What docker_workload keeps from a container, however open the host is.
+KEPT = {"environment_secret"}
 #: What a plain `docker run` is exposed to on a host as its distribution installs it.
 BY_DEFAULT = {
-    *("raw_socket", "neighbour", "image_setuid", "image_dropper"),
+    *("raw_socket", "neighbour", "image_setuid", "image_dropper", "unsigned_image", "environment_secret"),
     *("host_root", "tenant_volume", "open_files", "memory", "fork_bomb"),
 }
 #: Ends what holds the lock of a proof.
@@ -64,8 +68,9 @@ def state(name: str) -> str:
         host(name).check_output(command)
         for command in (
             "docker inspect -f '{{.Name}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}' $(docker ps -aq)",
-            *(f"docker {kind} --no-trunc" for kind in ("network ls", "image ls")),
-            "docker volume ls",
+            "docker network ls --no-trunc; docker volume ls",
+            # without their ages
+            "docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}'",
         )
     ]
     return "\n".join(told)
@@ -85,7 +90,9 @@ def test_docker_workload_contains_what_docker_run_does_not(name: str) -> None:
     exposed = {probe for probe, verdict in default.items() if verdict == "exposed"}
     assert exposed - ABSENT == BY_DEFAULT | (let_through - ABSENT)
     assert {probe for probe, verdict in hardened.items() if verdict == "exposed"} <= let_through
-    assert {probe for probe, verdict in hardened.items() if verdict == "not_testable"} <= ABSENT
+    # the one host has no registry of its own, the other one a registry with TLS and a password
+    unknown = ABSENT | ({"registry"} if name == PLAIN[0] else set())
+    assert {probe for probe, verdict in hardened.items() if verdict == "not_testable"} <= unknown
     threats = {"T3", "T6", "T7", "T8"} | ({"T2"} if let_through else set())
     assert {threat for threat, sums in proof["threats"].items() if sums["default"] == "exposed"} == threats
     contained = {threat for threat, sums in proof["threats"].items() if sums["hardened"] == "contained"}
@@ -94,18 +101,26 @@ def test_docker_workload_contains_what_docker_run_does_not(name: str) -> None:
 
 def test_an_open_host_is_exposed_to_every_probe() -> None:
     proof = proofs()[OPEN]
-    for arrangement in ("default", "hardened"):
+    for arrangement, kept in (("default", set()), ("hardened", KEPT)):
         found = verdicts(proof, arrangement)
-        assert {probe for probe, verdict in found.items() if verdict != "exposed"} <= ABSENT
+        assert {probe for probe, verdict in found.items() if verdict != "exposed"} - ABSENT == kept
     assert {sums["default"] for sums in proof["threats"].values()} == {"exposed"}
 
 
-def test_each_probe_gave_both_verdicts() -> None:
-    found = proofs()
-    contained = {probe for probe, verdict in verdicts(found[PLAIN[1]], "hardened").items() if verdict == "contained"}
-    exposed = {probe for probe, verdict in verdicts(found[OPEN], "default").items() if verdict == "exposed"}
-    assert contained == exposed
-    assert set(verdicts(found[OPEN], "default")) - exposed <= ABSENT
+@pytest.mark.parametrize("probe", sorted({probe.id for probe in PROBES} - ABSENT))
+def test_each_probe_gave_both_verdicts(probe: str) -> None:
+    assert verdicts(proofs()[PLAIN[1]], "hardened")[probe] == "contained"
+    assert verdicts(proofs()[OPEN], "default")[probe] == "exposed"
+
+
+def test_reasons_name_the_registries() -> None:
+    reasons = {
+        name: {probe["id"]: probe["hardened"]["reason"] for probe in proof["probes"]}
+        for name, proof in proofs().items()
+    }
+    assert reasons[OPEN]["registry"] == "localhost:5000 answers without TLS."
+    assert reasons[PLAIN[1]]["registry"].startswith(f"{OPEN}:5443: no answer without TLS")
+    assert "no registry but Docker Hub" in reasons[PLAIN[0]]["registry"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

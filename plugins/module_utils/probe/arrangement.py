@@ -17,7 +17,7 @@ SOCKETS = ("/var/run/docker.sock", "/run/containerd/containerd.sock")
 _MEMORY = workload_probes.MEMORY // 2
 
 #: What the attempts need besides the capabilities that each container has.
-_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYSLOG")
+_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYSLOG")
 #: All rights that an attempt could need and no more: no network, no file of the host that can be written to, devices to
 #: be read only. The program in it makes known calls and ends.
 _CONTROL = (

@@ -30,6 +30,8 @@ _MOUNT_FLAGS = 1 | 2 | 4 | 8  # read-only, nosuid, nodev, noexec
 _SYSLOG_READ_ALL = 3
 _KEY_SPEC_SESSION_KEYRING = -3
 _UFFD_USER_MODE_ONLY = 1
+_PTRACE_SEIZE = 0x4206
+_PR_SET_DUMPABLE = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _ETH_P_ALL = 0x0300
 _SOCK_STREAM, _SOCK_RAW, _SOCK_SEQPACKET = 1, 3, 5
@@ -100,6 +102,15 @@ def _join_namespace(program: Program, _around: Surroundings) -> None:
     program.call("setns", own, CONSTANTS["CLONE_NEWUTS"], tell="join_namespace")
 
 
+def _trace_process(program: Program, _around: Surroundings) -> None:
+    # its parent has said, as agents that hold keys do, that nobody is to look into it; whoever traces it ends at once
+    program.call("prctl", _PR_SET_DUMPABLE, 0)
+    with program.child():
+        parent = program.call("getppid")
+        program.call("ptrace", _PTRACE_SEIZE, parent, 0, 0, tell="trace_process")
+    program.call("prctl", _PR_SET_DUMPABLE, 1)
+
+
 def _perf(program: Program, _around: Surroundings) -> None:
     # perf_event_attr: type software, 64 bytes long, the CPU's clock, disabled, neither kernel nor hypervisor
     attributes = struct.pack("<IIQQQQQ", 1, 64, 0, 0, 0, 0, 1 | 1 << 5 | 1 << 6).ljust(64, b"\0")
@@ -162,6 +173,10 @@ PROBES = (
     Probe(
         *("join_namespace", "Join a namespace", ("T2",), _join_namespace),
         succeeds("join_namespace", "it joins a namespace"),
+    ),
+    Probe(
+        *("trace_process", "Trace a process that guards itself (ptrace)", ("T2",), _trace_process),
+        succeeds("trace_process", "it traces a process that guards itself, and reads its memory"),
     ),
     Probe(
         *("keyring", "Use the kernel's keyrings", ("T2",)),

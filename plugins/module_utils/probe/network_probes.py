@@ -27,7 +27,7 @@ _SOL_SOCKET, _SO_RCVTIMEO, _SO_SNDTIMEO = 1, 20, 21
 _SOCK_STREAM = 1
 #: Seconds and microseconds.
 _ANSWER_SECONDS = (1, 500_000)
-_LISTEN_SECONDS = (20, 0)
+_LISTEN_SECONDS = (60, 0)
 #: What connecting ends with when nobody answers in time.
 _WAITED = (errno.EINPROGRESS, errno.EAGAIN, errno.ETIMEDOUT)
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"

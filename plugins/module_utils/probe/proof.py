@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.probe import (
     arrangement,
+    host_probes,
     kernel_probes,
     network_probes,
     scratch_image,
@@ -34,11 +36,19 @@ from ansible_collections.breakwater.docker.plugins.module_utils.probe.model impo
     Verdict,
     verdict,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.host import host_user
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import container_root
 
 ALONE = (*kernel_probes.PROBES, *network_probes.SOCKETS, *workload_probes.PROBES)
 #: Contacts come before what ends processes.
-PROBES = (*kernel_probes.PROBES, *network_probes.SOCKETS, *network_probes.CONTACTS, *workload_probes.PROBES)
+PROBES = (
+    *(*kernel_probes.PROBES, *network_probes.SOCKETS, *network_probes.CONTACTS),
+    *(host_probes.REGISTRY, *workload_probes.PROBES),
+)
 LOCK = "/run/breakwater-probe.lock"
+SECRETS = "/run/breakwater-probe-secrets"
 _NAME = "breakwater-probe"
 #: The control of contacts is a container on the same network.
 _PEER = "peer"
@@ -51,11 +61,12 @@ _REMOVED_DISK = ("2", "11")  # floppy disks and CDs, which opening may move
 
 
 class Laboratory:
-    """The containers, networks, volume and images of one proof on one engine."""
+    """The containers, networks, volume, images and secret of one proof on one engine."""
 
-    def __init__(self, docker: Docker, run: str) -> None:
+    def __init__(self, docker: Docker, run: str, secrets: str = SECRETS) -> None:
         self._docker = docker
         self._run = run
+        self._secrets = secrets
         self._label = ("--label", f"{arrangement.LABEL}={run}")
 
     def name(self, what: str) -> str:
@@ -71,6 +82,19 @@ class Laboratory:
     def volume(self) -> str:
         """Make a volume and return its name."""
         return self._docker.call("volume", "create", *self._label, self.name("volume"))
+
+    def secret(self) -> list[str]:
+        """Plant a secret as docker_workload does; return the options of the container that has it."""
+        store, content = SecretStore(self._secrets), os.urandom(16).hex()
+        path = store.path(_NAME, workload_probes.SECRET, content)
+        root = container_root(self._docker.call("info", "--format", "{{.DockerRootDir}}"))
+        store.put(path, content, *host_user(secure_defaults.USER, root), group_readable=False)
+        return ["--mount", f"type=bind,source={path},target={workload_probes.SECRET_FILE},readonly"]
+
+    def registries(self) -> Mapping[str, Any]:
+        """Return how the engine is configured to use registries, its RegistryConfig."""
+        found = json.loads(self._docker.call("info", "--format", "{{json .RegistryConfig}}"))
+        return found if isinstance(found, dict) else {}
 
     def network(self, what: str, isolated: bool) -> str:
         """Make a network and return its name."""
@@ -96,6 +120,7 @@ class Laboratory:
 
     def sweep(self) -> None:
         """Remove all that this proof, and others that were killed, have made; nothing else has the label."""
+        shutil.rmtree(self._secrets, ignore_errors=True)
         chosen = ("--quiet", "--filter", f"label={arrangement.LABEL}")
         for kind, listing, removal in (
             ("container", ("ps", "--all", "--no-trunc"), ("rm", "--force", "--volumes")),
@@ -194,14 +219,25 @@ def judged(
 ) -> list[dict[str, Any]]:
     """Make the attempts in the laboratory and return the verdicts; `hindered` says by probe why it is left out."""
     attempts = tuple(probe for probe in PROBES if probe.id not in hindered)
-    observed = observe(laboratory, around, attempts, [path for path in arrangement.SOCKETS if _exists(files, path)])
-    return [_result(probe, observed, hindered.get(probe.id)) for probe in PROBES]
+    places, peers = furnish(laboratory, around)
+    sockets = [path for path in arrangement.SOCKETS if _exists(files, path)]
+    observed = observe(laboratory, around, attempts, {CONTROL: arrangement.control(sockets), **places}, peers)
+    registry = host_probes.ask(host_probes.configured(laboratory.registries(), files))
+    on_host = {
+        (host_probes.REGISTRY.id, _PEER): host_probes.ask(_plain_registry(peers[_PEER])),
+        **{(host_probes.REGISTRY.id, what): registry for what in (DEFAULT, HARDENED)},
+        ("unsigned_image", HARDENED): host_probes.started_by_workload(files),
+    }
+    return [_result(probe, observed, on_host, hindered.get(probe.id)) for probe in PROBES]
 
 
-def observe(
-    laboratory: Laboratory, around: Surroundings, attempts: Sequence[Probe], sockets: list[str]
-) -> dict[str, Mapping[str, int] | str]:
-    """Return what the attempts told, or why they could not be made, by arrangement."""
+def _plain_registry(peer: Mapping[str, Any]) -> list[host_probes.Registry]:
+    """Return the container that answers everybody without TLS, if it was started."""
+    return [host_probes.Registry(peer["IPAddress"], network_probes.PORT)] if peer.get("IPAddress") else []
+
+
+def furnish(laboratory: Laboratory, around: Surroundings) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    """Make networks, and start on each a container that answers; return, by place, the options and its settings."""
     listen = Program(around.machine)
     network_probes.listen(listen, _CONTACTS)
     listening = laboratory.image("listener", [scratch_image.Entry("listen", listen.elf())])
@@ -214,7 +250,17 @@ def observe(
     }
     with ThreadPoolExecutor() as pool:
         started = pool.map(lambda item: laboratory.listener(item[0], listening, item[1]), places.items())
-        peers = dict(zip(places, started))
+        return places, dict(zip(places, started))
+
+
+def observe(
+    laboratory: Laboratory,
+    around: Surroundings,
+    attempts: Sequence[Probe],
+    arrangements: Mapping[str, list[str]],
+    peers: Mapping[str, dict[str, Any]],
+) -> dict[str, Mapping[str, int] | str]:
+    """Return what the attempts told, or why they could not be made, by arrangement; each is given with its options."""
     entries = [
         scratch_image.Entry("setuid", workload_probes.setuid_program(around.machine), 0o4755),
         scratch_image.Entry("mnt", None, 0o755),
@@ -231,8 +277,9 @@ def observe(
     image, volume = laboratory.image("attempts", entries), laboratory.volume()
     # the first container to mount the volume fills it with what the image has there
     tenant = ["--volume", f"{volume}:{workload_probes.VOLUME}:ro"]
-    everything = {CONTROL: [*arrangement.control(sockets), *tenant]}
-    everything.update({what: [*options, *tenant] for what, options in places.items()})
+    planted = ["--env", f"{workload_probes.SECRET_VARIABLE}={os.urandom(16).hex()}"]
+    secrets = {CONTROL: planted, DEFAULT: planted, HARDENED: laboratory.secret()}
+    everything = {what: [*options, *tenant, *secrets.get(what, ())] for what, options in arrangements.items()}
     filled = _ran(laboratory, CONTROL, image, everything.pop(CONTROL))
     with ThreadPoolExecutor() as pool:
         others = pool.map(lambda item: _ran(laboratory, item[0], image, item[1]), everything.items())
@@ -265,12 +312,20 @@ def _addresses(own: Mapping[str, Any], shared: Mapping[str, Any], peer: bool) ->
     return {name: address for name, address in known.items() if address}
 
 
-def _result(probe: Probe, observed: Mapping[str, Mapping[str, int] | str], hindered: str | None) -> dict[str, Any]:
+def _result(
+    probe: Probe,
+    observed: Mapping[str, Mapping[str, int] | str],
+    on_host: Mapping[tuple[str, str], Observation],
+    hindered: str | None,
+) -> dict[str, Any]:
+    def seen(what: str) -> Observation:
+        return on_host.get((probe.id, what)) or _judged(probe, observed[what])
+
     result: dict[str, Any] = {"id": probe.id, "title": probe.title, "threats": list(probe.threats)}
-    control = _judged(probe, observed[CONTROL if probe in ALONE else _PEER])
+    control = seen(CONTROL if probe in ALONE else _PEER)
     result[CONTROL] = f"{hindered or control.text}"
     for what in (DEFAULT, HARDENED):
-        judged = Verdict(NOT_TESTABLE, hindered) if hindered else verdict(_judged(probe, observed[what]), control)
+        judged = Verdict(NOT_TESTABLE, hindered) if hindered else verdict(seen(what), control)
         result[what] = {"verdict": judged.verdict, "reason": judged.reason}
     return result
 

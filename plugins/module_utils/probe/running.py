@@ -66,6 +66,11 @@ def _docker_socket(container: Container) -> str:
     return f"it has {', '.join(mounted)} of the host" if mounted else ""
 
 
+def _environment_secret(container: Container) -> str:
+    named = _known(container, "secret_variables")
+    return f"it has secrets in its environment: {', '.join(named)}" if named else ""
+
+
 def _tenant_volume(container: Container) -> str:
     shared = _known(container, "shared_volumes")
     return f"others write to its volumes: {', '.join(shared)}" if shared else ""
@@ -81,6 +86,7 @@ _RULES: Mapping[str, Rule] = {
     "mount": _has("SYS_ADMIN"),
     "core_pattern": _core_pattern,
     "user_namespace": _user_namespace,
+    "trace_process": _has("SYS_PTRACE"),
     "keyring": _unfiltered("keyctl"),
     "userfaultfd": _unfiltered("userfaultfd"),
     "io_uring": _unfiltered("io_uring_setup"),
@@ -94,6 +100,7 @@ _RULES: Mapping[str, Rule] = {
     "other_network": _when("network_mode", "host", "it is in the host's network"),
     "image_setuid": _when("no_new_privileges", False, "its processes may gain privileges"),
     "image_dropper": _when("read_only", False, "its root file system can be written to"),
+    "environment_secret": _environment_secret,
     "host_root": _when("kernel_uid", 0, "its first process is the host's root"),
     "tenant_volume": _tenant_volume,
     "memory": _when("memory", 0, "it has no limit of memory"),

@@ -30,6 +30,12 @@ TENANT = 10001
 VOLUME = "/tenant"
 #: The user that starts a setuid program, where root does not have to stay root.
 _USER = 1000
+#: A secret that is planted where a plain `docker run` has it, and where docker_workload has it.
+SECRET_VARIABLE = "BREAKWATER_PLANTED_SECRET"  # noqa: S105 (its name)
+SECRET = "planted"  # noqa: S105 (its name)
+SECRET_FILE = f"/run/secrets/{SECRET}"
+#: So much of an environment is looked at, in bytes.
+_ENVIRONMENT = 512
 _SLEEP_SECONDS = 5
 _PIECE = 16 << 20
 _O_CREAT = 0o100
@@ -80,6 +86,32 @@ def _judge_image_dropper(told: Mapping[str, int]) -> Observation:
     if "image_dropper" in told:
         return Observation(True, "it writes a program and runs it")
     return succeeds("image_dropper.exec", "")(told)
+
+
+def _unsigned_image(program: Program, _around: Surroundings) -> None:
+    # nobody signed the image that this program is in
+    program.tell("unsigned_image", 1)
+
+
+def _environment_secret(program: Program, _around: Surroundings) -> None:
+    found = program.data(bytes(_ENVIRONMENT))
+    file = program.call("openat", AT_FDCWD, "/proc/self/environ", O_RDONLY, 0)
+    program.call("read", file, found, _ENVIRONMENT)
+    for place in range(0, _ENVIRONMENT, 8):
+        program.tell(f"environment_secret.{place}", Word(found + place))
+    program.call("openat", AT_FDCWD, SECRET_FILE, O_RDONLY, 0, tell="environment_secret.file")
+
+
+def _judge_environment_secret(told: Mapping[str, int]) -> Observation:
+    if "environment_secret.file" not in told:
+        return Observation(None, "it did not get so far")
+    words = (told[f"environment_secret.{place}"] for place in range(0, _ENVIRONMENT, 8))
+    environment = b"".join(word.to_bytes(8, "little", signed=True) for word in words)
+    if f"{SECRET_VARIABLE}=".encode() in environment:
+        return Observation(True, "it finds a secret in its environment, as does whoever may inspect the container")
+    if told["environment_secret.file"] >= 0:
+        return Observation(False, "its secret is in a file for its user alone, and not in its environment")
+    return Observation(False, "it has no secret in its environment")
 
 
 def _host_root(program: Program, _around: Surroundings) -> None:
@@ -150,6 +182,14 @@ PROBES = (
     Probe(
         *("image_dropper", "Write a program and run it", ("T7",), _image_dropper),
         _judge_image_dropper,
+    ),
+    Probe(
+        *("unsigned_image", "Start an image that nobody signed", ("T7",), _unsigned_image),
+        succeeds("unsigned_image", "the engine starts an image that nobody signed"),
+    ),
+    Probe(
+        *("environment_secret", "Find a planted secret in the environment", ("T7",), _environment_secret),
+        _judge_environment_secret,
     ),
     Probe(
         *("host_root", "Be the host's root, for want of a user namespace", ("T8",), _host_root),

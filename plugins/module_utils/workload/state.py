@@ -55,7 +55,7 @@ def read(reader: EngineReader, images: Iterable[str]) -> State:
     return State(
         present=True,
         log_driver=str(info.get("LoggingDriver", "")),
-        root=_root(str(info.get("DockerRootDir", ""))),
+        root=container_root(str(info.get("DockerRootDir", ""))),
         containers={str(item["Name"]).lstrip("/"): item for item in inspected},
         networks={item["Name"]: item for item in expect_objects(reader.get("/networks"), "/networks")},
         volumes={item["Name"]: item for item in expect_objects(volumes, "/volumes")},
@@ -71,6 +71,7 @@ def _image(reader: EngineReader, name: str) -> list[dict[str, Any]]:
         return []
 
 
-def _root(directory: str) -> tuple[int, int]:
+def container_root(directory: str) -> tuple[int, int]:
+    """Return user and group on the host of root in a container, by the engine's directory (DockerRootDir)."""
     match = _REMAPPED.fullmatch(posixpath.basename(directory.rstrip("/")))
     return (int(match[1]), int(match[2])) if match else (0, 0)

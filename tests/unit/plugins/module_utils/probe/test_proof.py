@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 import pytest
 
@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload import 
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 
+Laboratory = Callable[[RecordedCommands], proof.Laboratory]
 NETWORKS = {"bridge": {"IPAddress": "172.17.0.2", "Gateway": "172.17.0.1", "IPv6Gateway": ""}}
 
 
@@ -28,6 +29,8 @@ class Commands(RecordedCommands):
             self.answer(f"docker {command}")
         self.answer("docker volume create", "volume\n")
         self.answer("docker inspect", json.dumps(NETWORKS))
+        self.answer("docker info --format {{.DockerRootDir}}", "/var/lib/docker/100000.200000")
+        self.answer("docker info --format {{json .RegistryConfig}}", json.dumps({"IndexConfigs": {}, "Mirrors": []}))
         for listing in ("docker ps", "docker network ls", "docker volume ls"):
             self.answer(listing)
 
@@ -48,11 +51,12 @@ def files(tmp_path: Path) -> LocalFileSystem:
     return LocalFileSystem(str(tmp_path))
 
 
-def laboratory(commands: RecordedCommands) -> proof.Laboratory:
-    return proof.Laboratory(Docker(commands), "c0ffee")
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Laboratory:
+    return lambda commands: proof.Laboratory(Docker(commands), "c0ffee", str(tmp_path / "run/secrets"))
 
 
-def test_what_killed_runs_left_is_removed_by_its_label_only() -> None:
+def test_what_killed_runs_left_is_removed_by_its_label_only(laboratory: Laboratory) -> None:
     commands = Commands(["a1", "b2"])
     laboratory(commands).sweep()
     assert "docker rm --force --volumes a1 b2" in commands.asked
@@ -61,7 +65,7 @@ def test_what_killed_runs_left_is_removed_by_its_label_only() -> None:
     assert all(line.endswith("--filter label=breakwater.probe") for line in listed)
 
 
-def test_what_can_not_be_removed_is_told() -> None:
+def test_what_can_not_be_removed_is_told(laboratory: Laboratory) -> None:
     commands = Commands(["a1"])
     commands.answer("docker rm", rc=1)
     with pytest.raises(BreakwaterError, match="can't be removed: container a1; look at dockerd's log"):
@@ -76,7 +80,7 @@ def test_one_proof_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_everything_that_is_made_has_the_label(files: LocalFileSystem) -> None:
+def test_everything_that_is_made_has_the_label(laboratory: Laboratory, files: LocalFileSystem) -> None:
     commands = Commands()
     around = proof.surroundings(files, "x86_64")
     results = proof.judged(laboratory(commands), files, around, {})
@@ -110,7 +114,7 @@ def test_hardened_is_what_docker_workload_does() -> None:
         arrangement.options({"Unknown": 1})
 
 
-def test_an_engine_that_refuses_says_why(files: LocalFileSystem) -> None:
+def test_an_engine_that_refuses_says_why(laboratory: Laboratory, files: LocalFileSystem) -> None:
     commands = Commands()
     commands.answer("docker run", rc=125, stderr="docker: Error response from daemon: authorization denied")
     results = proof.judged(laboratory(commands), files, proof.surroundings(files, "x86_64"), {})
@@ -120,7 +124,7 @@ def test_an_engine_that_refuses_says_why(files: LocalFileSystem) -> None:
     }
 
 
-def test_attempts_that_could_harm_are_left_out(files: LocalFileSystem, tmp_path: Path) -> None:
+def test_attempts_that_could_harm_are_left_out(laboratory: Laboratory, files: LocalFileSystem, tmp_path: Path) -> None:
     write(tmp_path, "/proc/meminfo", "MemAvailable: 500000 kB\n")
     around = proof.surroundings(files, "x86_64")
     hindered = proof.obstacles(files, around)
@@ -148,3 +152,14 @@ def test_device_is_a_disk(files: LocalFileSystem, tmp_path: Path) -> None:
     assert found == ((os.major(root), os.minor(root)) if os.major(root) else (254, 1))
     with pytest.raises(InputError, match="no probe for riscv64"):
         proof.surroundings(files, "riscv64")
+
+
+def test_planted_secret_is_of_the_containers_user_and_goes(laboratory: Laboratory, tmp_path: Path) -> None:
+    made = laboratory(Commands())
+    [_option, mount] = made.secret()
+    source = Path(dict(word.partition("=")[::2] for word in mount.split(","))["source"])
+    assert source.is_relative_to(tmp_path)
+    status = source.stat()
+    assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (0o400, 165532, 265532)
+    made.sweep()
+    assert not (tmp_path / "run/secrets").exists()
