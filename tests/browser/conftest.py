@@ -95,6 +95,18 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a host on which probes prove more than they did by the report before."""
+    directory = tmp_path_factory.mktemp("mended")
+    host = [factory.host_report("h1.example.net")]
+    factory.write_proof(directory, "h1.example.net")
+    factory.write_reports(directory, host, "json")
+    factory.write_proof(directory, "h1.example.net", mended=True)
+    factory.write_reports(directory, host, "html", previous=directory / "report.json")
+    return directory / "report.html"
+
+
+@pytest.fixture(scope="session")
 def thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of 1,000 hosts with 20 containers and 130 controls: 1.4 million findings.
 

@@ -160,6 +160,13 @@ def test_proof_is_a_table_of_threats_by_host(visit: Visit, proven: Path) -> None
     assert page.locator("img").count() == 0
 
 
+def test_proof_says_what_was_otherwise_before(visit: Visit, mended: Path) -> None:
+    page = visit(mended, java_script_enabled=False)
+    changed = page.locator(".proof td", has_text="was")
+    assert [" ".join(text.split()) for text in changed.all_inner_texts()] == ["contained was exposed", "0 of 2 was 1"]
+    expect(changed.first).to_have_class("pass")
+
+
 def test_hostile_names_stay_text(visit: Visit, hostile: Path) -> None:
     page = visit(hostile)
     expect(page).to_have_title(re.compile("^Docker compliance"))
@@ -187,7 +194,7 @@ def test_the_policy_would_stop_a_script_that_got_in(visit: Visit, single: Path, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("kind", ["fleet", "single", "proven"])
+@pytest.mark.parametrize("kind", ["fleet", "single", "proven", "mended"])
 def test_axe_finds_no_barrier(visit: Visit, request: pytest.FixtureRequest, scheme: str, width: int, kind: str) -> None:
     size = {"width": width, "height": 900}
     page = visit(request.getfixturevalue(kind), color_scheme=scheme, viewport=size, bypass_csp=True)
@@ -196,7 +203,7 @@ def test_axe_finds_no_barrier(visit: Visit, request: pytest.FixtureRequest, sche
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found.response["violations"]] == []
 
 
-@pytest.mark.parametrize("kind", ["fleet", "single", "hostile", "proven"])
+@pytest.mark.parametrize("kind", ["fleet", "single", "hostile", "proven", "mended"])
 def test_a_narrow_screen_needs_no_sideways_scrolling(visit: Visit, request: pytest.FixtureRequest, kind: str) -> None:
     page = visit(request.getfixturevalue(kind), viewport={"width": 360, "height": 800})
     page.evaluate(_OPEN_ALL)

@@ -12,6 +12,7 @@ from typing import Any, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SCHEMA_VERSION, SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
 
 #: Statuses that count as a failure: what can't be decided is not secure.
 BAD = frozenset({"fail", "error"})
@@ -63,6 +64,8 @@ class Drift:
         self.still_failing: list[Change] = []
         #: hosts of either report of which nothing can be said, since they were not assessed in the new one
         self.not_compared: set[str] = set()
+        #: by host, what probes had proved of the threats; only where they had been run
+        self.threats_before: dict[str, Mapping[str, Any]] = {}
         self._earlier: dict[str, dict[Key, str]] = {}
         try:
             with previous.open(encoding="utf-8") as stream:
@@ -71,11 +74,14 @@ class Drift:
                     self._earlier[report["host"]] = {
                         key_of(finding): sys.intern(finding["severity"]) for finding in bad
                     }
+                    if report.get("proof"):
+                        proofs.check(report["proof"])
+                        self.threats_before[report["host"]] = report["proof"]["threats"]
         except OSError as error:
             raise InputError(
                 f"The earlier report {previous} can't be read: {error.strerror}; leave `previous` out on a first run."
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"The earlier report {previous} is not a report.json of schema {SCHEMA_VERSION} ({error}); "
                 "give the report.json of an earlier run."

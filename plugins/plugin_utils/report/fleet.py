@@ -78,6 +78,8 @@ class HostRow:
     summary: Mapping[str, int]
     #: what probes proved in the same run
     proof: Mapping[str, Any] | None = None
+    #: what they had proved of the threats by an earlier report
+    threats_before: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
     #: failing findings by severity
     failures: Counter[str] = field(default_factory=Counter)
@@ -111,6 +113,7 @@ class Fleet:
         host = HostRow(
             *(report["host"], report["assessed"], report["reason"], str(version or ""), report["score"]),
             *(report["summary"], report.get("proof")),
+            self.drift.threats_before.get(report["host"], {}) if self.drift else {},
         )
         groups: dict[tuple[str, str, str, str, bool], Group] = {}
         for finding in report["findings"]:

@@ -41,6 +41,7 @@ class JsonReport(Renderer):
 
 def _drift(drift: Drift) -> Iterator[str]:
     yield _members({"previous": drift.previous, "summary": drift.summary, "not_compared": sorted(drift.not_compared)})
+    yield ",\n" + _members({"threats_before": drift.threats_before})
     for name in drift.summary:
         yield f',\n"{name}": [\n'
         yield from separated((json.dumps(change.to_dict()) for change in getattr(drift, name)), ",\n")

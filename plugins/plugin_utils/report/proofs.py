@@ -30,15 +30,18 @@ def read(directory: Path, host: str, run: str) -> dict[str, Any] | None:
         if kept["run"] != run:
             return None
         proof = {name: kept[name] for name in _FIELDS}
-        _check(proof)
+        check(proof)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return proof
 
 
-def _check(proof: Mapping[str, Any]) -> None:
+def check(proof: Mapping[str, Any]) -> None:
+    """Raise ValueError, KeyError, TypeError or AttributeError for what is no proof."""
     for threat, sums in proof["threats"].items():
         if threat not in THREATS or not {sums[what] for what in ARRANGEMENTS} <= set(VERDICTS):
+            raise ValueError(threat)
+        if not all(isinstance(name, str) for name in sums["exposed_containers"]):
             raise ValueError(threat)
     for probe in proof["probes"]:
         if not {probe[what]["verdict"] for what in ARRANGEMENTS} <= set(VERDICTS):

@@ -178,8 +178,11 @@ def write_hosts(directory: Path, reports: Iterable[HostReport], run: str = RUN) 
     return names
 
 
-def proof(started: bool = True, text: str = "web-0") -> dict[str, Any]:
-    """Make what docker_probe_info returns where T6 is exposed by default; `text` is what a host can choose."""
+def proof(started: bool = True, text: str = "web-0", mended: bool = False) -> dict[str, Any]:
+    """Make what docker_probe_info returns; `text` is what a host can choose.
+
+    T6 is exposed by default and T1 in a container, unless the host is mended.
+    """
     exposed = {"verdict": "exposed", "reason": f"it reaches {text}."}
     contained = {"verdict": "contained", "reason": "refused with EPERM."}
     attempts = [
@@ -190,9 +193,10 @@ def proof(started: bool = True, text: str = "web-0") -> dict[str, Any]:
     sums: dict[str, dict[str, Any]] = {
         threat: {"default": "not_testable", "hardened": "not_testable", "exposed_containers": []} for threat in THREATS
     }
-    for threat, default in (("T1", "contained"), ("T2", "contained"), ("T6", "exposed")) if started else ():
+    proven = {"T1": "contained", "T2": "contained", "T6": "contained" if mended else "exposed"}
+    for threat, default in proven.items() if started else ():
         sums[threat].update(default=default, hardened="contained")
-    sums["T1"]["exposed_containers"] = [text]
+    sums["T1"]["exposed_containers"] = [] if mended else [text]
     return {
         "started": started,
         "reason": None if started else f"In check mode no container is started: {text}.",

@@ -101,6 +101,7 @@ def test_the_name_of_an_object_identifies_it(tmp_path: Path) -> None:
         '{"hosts": [',
         '{"schema": 2, "hosts": []}',
         '{"schema": 1, "generated_at": "x", "hosts": [{"a"',
+        '{"schema": 1, "generated_at": "x", "hosts": [{"host": "a", "findings": [], "proof": {"threats": []}}]}',
         "\0",
     ],
 )

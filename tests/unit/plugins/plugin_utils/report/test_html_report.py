@@ -62,6 +62,19 @@ def test_a_page_is_well_formed_and_its_links_lead_somewhere(tmp_path: Path, numb
     assert {link[1:] for link in page.links} <= set(page.ids)
 
 
+def test_a_page_says_what_probes_had_proved_before(tmp_path: Path) -> None:
+    factory.write_proof(tmp_path, "web")
+    factory.write_reports(tmp_path, [factory.host_report("web")], "json")
+    factory.write_proof(tmp_path, "web", mended=True)
+    reports = [factory.host_report("web"), factory.host_report("db")]
+    factory.write_reports(tmp_path, reports, "html", previous=tmp_path / "report.json")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count('<span class="was">was exposed</span>') == 1
+    assert page.count('<span class="was">was 1</span>') == 1
+    assert page.count('<span class="was">') == 2
+    assert f"What was otherwise at {factory.AT} is said beside it." in page
+
+
 def test_a_page_with_proofs_is_well_formed(tmp_path: Path) -> None:
     factory.write_proof(tmp_path, "web")
     factory.write_proof(tmp_path, "db", started=False)

@@ -46,6 +46,16 @@ def test_a_report_with_drift_is_what_the_schema_says(tmp_path: Path) -> None:
     assert drift["fixed"]
 
 
+def test_what_probes_had_proved_before_is_told(tmp_path: Path) -> None:
+    factory.write_proof(tmp_path, "web")
+    written(tmp_path, factory.host_report("web"), factory.host_report("db"))
+    factory.write_proof(tmp_path, "web", mended=True)
+    content = written(tmp_path, factory.host_report("web"), previous=tmp_path / "report.json")
+    jsonschema.Draft202012Validator(_SCHEMA).validate(content)
+    assert content["hosts"][0]["proof"]["threats"] == factory.proof(mended=True)["threats"]
+    assert content["drift"]["threats_before"] == {"web": factory.proof()["threats"]}
+
+
 def test_hostile_names_are_kept_as_they_are(tmp_path: Path) -> None:
     content = written(tmp_path, factory.hostile_report())
     assert content["hosts"][0]["host"] == factory.HOSTILE
