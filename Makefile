@@ -29,7 +29,7 @@ bed: setup ## the test bed: a Docker engine on this machine, and the images of c
 vm-bed: bed ## the test bed's virtual machines, for what containers share with the machine: QEMU and a disk
 	@tests/bed/vm_image.sh .cache/bed
 
-demo: bed ## audit, harden and audit again a throw-away insecure Docker host
+demo: bed ## audit, harden and audit again a throw-away insecure Docker host and its containers
 	@python demo/run.py
 
 demo-clean: ## remove the demo's host and reports

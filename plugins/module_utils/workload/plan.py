@@ -119,7 +119,7 @@ def _change(container: Container, document: Mapping[str, Any], state: State, all
     foreign = container.options["adopt"] and DIGEST not in state.labels(name)
     if not foreign and _ours(name, state) and not _differs(state.containers[name], document):
         return [] if state.running(name) else [Change(START, container, document)]
-    overlap = not (container.lone or _lone(state.containers[name]))
+    overlap = not (container.lone or _lone(container, state.containers[name]))
     if state.running(name) and not overlap and not allow_interruption:
         raise InputError(
             f"{name} has to be replaced, and its successor can't start before it has stopped, since two can't share"
@@ -129,12 +129,17 @@ def _change(container: Container, document: Mapping[str, Any], state: State, all
     return [Change(REPLACE, container, document, overlap)]
 
 
-def _lone(present: Mapping[str, Any]) -> bool:
-    """Tell whether the container has what its successor may need to itself."""
+def _lone(container: Container, present: Mapping[str, Any]) -> bool:
+    """Tell whether what runs now has what its successor may need to itself."""
     bindings = (present["HostConfig"].get("PortBindings") or {}).values()
-    ports = [at.get("HostPort", "") for listed in bindings for at in listed or ()]
-    fixed = any(port not in ("", "0") and "-" not in port for port in ports)
-    return fixed or any(mount.get("RW") and mount.get("Type") != "tmpfs" for mount in present.get("Mounts") or ())
+    numbers = {at.get("HostPort", "") for listed in bindings for at in listed or ()}
+    fixed = {int(number) for number in numbers if number not in ("", "0") and "-" not in number}
+    for port in container.options["ports"]:
+        first, _dash, last = port["host_port"].partition("-")
+        # an engine that meets a port in use at another address does not try the next one of the range
+        if fixed & set(range(int(first), int(last or first) + 1)):
+            return True
+    return any(mount.get("RW") and mount.get("Type") != "tmpfs" for mount in present.get("Mounts") or ())
 
 
 def _differs(present: Mapping[str, Any], document: Mapping[str, Any]) -> bool:

@@ -86,7 +86,9 @@ class TestPlan:
                 decide(changed, present(before))
             assert actions(decide(changed, present(before), True)) == [("replace", "web", False)]
         with pytest.raises(InputError, match="what it publishes or writes to now"):
-            decide(workload({}), present(workload(PORT)))
+            decide(workload({"ports": [{**PORT["ports"][0], "host_port": "8080-8081"}]}), present(workload(PORT)))
+        for ports in ([], [{**PORT["ports"][0], "host_port": "8081-8082"}]):
+            assert actions(decide(workload({"ports": ports}), present(workload(PORT)))) == [("replace", "web", True)]
         assert actions(decide(changed, present(workload(PORT), running=False))) == [("replace", "web", False)]
 
     def test_container_of_somebody_else_is_left_alone(self) -> None:
