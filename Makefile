@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -69,6 +69,10 @@ fuzz: setup ## fuzz collector, rules and reports with some 180,000 damaged docum
 browser: setup ## the HTML report in a real Chromium
 	@tests/browser/install.sh
 	pytest tests/browser
+
+pictures: setup ## the picture of the HTML report in docs, anew
+	@tests/browser/install.sh
+	PYTHONPATH=.venv/collections python tests/browser/pictures.py
 
 matrix: setup ## unit and sanity tests on the versions of ansible-core that are supported beside the newest
 	@tests/bed/apt-install.sh shellcheck

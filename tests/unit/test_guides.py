@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Iterator, NamedTuple
@@ -20,8 +21,8 @@ ITEMS = {"H": 8, "R": 8, "D": 4, "C": 11, "W": 3, "T": 8}
 SYSTEMS = re.split(
     r",\s+",
     """Docker Engine, Compose, Registry, Swarm, Machine, Docker Hub, Docker Cloud, SELinux, AppArmor, seccomp,
-    grsecurity, Capabilities, Control groups, Namespaces, user namespaces, iptables, OpenSCAP, oscap-docker, Black Duck, Clair,
-    Content Trust, Notary, openssl, TLS, S3, Azure, Swift, GCS, Union file systems, storage drivers,
+    grsecurity, Capabilities, Control groups, Namespaces, user namespaces, iptables, OpenSCAP, oscap-docker,
+    Black Duck, Clair, Content Trust, Notary, openssl, TLS, S3, Azure, Swift, GCS, Union file systems, storage drivers,
     Volumes, Shocker""",
 )
 CONTROLS = {identifier: item.control for identifier, item in builtin().items()}
@@ -114,3 +115,29 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def _texts_of_python(path: Path) -> Iterator[str]:
+    """Yield the texts in a file of code, with … for what is only known when it runs."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.fixture(scope="module")
+def said() -> str:
+    """Return everything that modules, plugins, roles and playbooks can say, blanks and variable parts made one."""
+    code = (text for path in (ROOT / "plugins").rglob("*.py") for text in _texts_of_python(path))
+    tasks = [*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "playbooks").glob("*.yml")]
+    yaml = [path.read_text(encoding="utf-8") for path in tasks]
+    filled = (re.sub(r"{{.*?}}", "…", text, flags=re.DOTALL) for text in yaml)
+    return "\n".join(" ".join(text.split()) for text in (*code, *yaml, *filled))
+
+
+def test_messages_of_the_guide_are_said(said: str) -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(messages) > 30
+    assert [message for message in messages if message not in said] == []
