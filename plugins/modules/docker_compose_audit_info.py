@@ -22,7 +22,7 @@ options:
     required: true
   variables:
     description:
-      - Values of the variables in the file. Others count as given at run time.
+      - Values of the variables in the file, before those of C(.env) beside it. Others count as given at run time.
     type: dict
     default: {}
   profile:

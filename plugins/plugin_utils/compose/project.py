@@ -16,8 +16,19 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import In
 
 #: Stands for a value that only the environment of `docker compose up` knows.
 AT_RUN_TIME = "(given at run time)"
-_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<how>:?[-?+])(?P<word>[^}]*))?\})")
+#: One with another one inside is found once that one is filled in.
+_VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<how>:?[-?+])(?P<word>[^${}]*))?\})")
 _NOT_READ = ("extends", "include")
+#: Stands for a dollar that begins no variable.
+_DOLLAR = "\0"
+#: Files that Compose looks for, and those that it adds to them by itself.
+_DEFAULT = re.compile(r"(docker-)?compose\.ya?ml")
+_ADDED = (
+    "compose.override.yaml",
+    "compose.override.yml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
 _HINT = "Give what `docker compose config` prints."
 
 
@@ -65,6 +76,8 @@ def load(path: Path, variables: Mapping[str, str]) -> Project:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
     except OSError as error:
         raise InputError(f"The compose file {path} can't be read: {error.strerror}.") from None
+    except yaml.constructor.ConstructorError as error:
+        raise InputError(f"{path} has what only makes sense beside other files: {error.problem}. {_HINT}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -73,8 +86,11 @@ def load(path: Path, variables: Mapping[str, str]) -> Project:
         raise InputError(f"{path} has no services, so it is no compose file.")
     if "include" in raw:
         raise InputError(f"{path} includes other files, which are not read. {_HINT}")
-    filled = _fill(raw, variables, path)
     directory = path.absolute().parent
+    for added in _ADDED if _DEFAULT.fullmatch(path.name) else ():
+        if (directory / added).exists():
+            raise InputError(f"{path} has {added} beside it, which Compose adds to it and which is not read. {_HINT}")
+    filled = _fill(raw, {**_of_environment_file(directory / ".env"), **variables})
     services = _mappings(filled["services"], path, "services")
     for name, service in services.items():
         for key in _NOT_READ:
@@ -98,19 +114,41 @@ def _mappings(raw: Any, path: Path, where: str) -> dict[str, dict[str, Any]]:
     return {str(name): item or {} for name, item in raw.items()}
 
 
-def _fill(value: Any, variables: Mapping[str, str], path: Path) -> Any:
+def assignments(path: Path) -> list[str]:
+    """Return the NAME=VALUE lines of a file of environment variables; OSError or ValueError for what can't be read."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if "=" in line and not line.startswith("#")]
+
+
+def _of_environment_file(path: Path) -> dict[str, str]:
+    """Return the variables that Compose takes from beside the compose file."""
+    try:
+        pairs = (line.partition("=")[::2] for line in assignments(path))
+    except (OSError, ValueError):
+        return {}
+    return {name.removeprefix("export ").strip(): _unquoted(value.strip()) for name, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
+def _fill(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _fill(item, variables, path) for key, item in value.items()}
+        return {key: _fill(item, variables) for key, item in value.items()}
     if isinstance(value, list):
-        return [_fill(item, variables, path) for item in value]
+        return [_fill(item, variables) for item in value]
     if not isinstance(value, str):
         return value
-    return _VARIABLE.sub(lambda match: _replacement(match, variables), value)
+    filled, text = value.replace("$$", _DOLLAR), ""
+    while filled != text:
+        text = filled
+        filled = _VARIABLE.sub(lambda match: _replacement(match, variables).replace("$", _DOLLAR), text)
+    return filled.replace(_DOLLAR, "$")
 
 
 def _replacement(match: re.Match[str], variables: Mapping[str, str]) -> str:
-    if match["dollar"]:
-        return "$"
     value = variables.get(match["plain"] or match["name"])
     how, word = match["how"] or "", match["word"] or ""
     usable = value is not None and (value != "" or not how.startswith(":"))

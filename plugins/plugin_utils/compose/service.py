@@ -12,7 +12,7 @@ from typing import Any, Mapping
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import size
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose import mounts
-from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.project import AT_RUN_TIME, Project
+from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.project import AT_RUN_TIME, Project, assignments
 from ansible_collections.breakwater.docker.plugins.plugin_utils.described import Described
 
 _PORT = re.compile(
@@ -20,6 +20,8 @@ _PORT = re.compile(
 )
 _BILLION = 1_000_000_000
 _ON_FAILURE = "on-failure"
+#: As Compose reads them after it has filled in a variable.
+_BOOLEANS = {**dict.fromkeys(("true", "y", "yes", "on"), True), **dict.fromkeys(("false", "n", "no", "off"), False)}
 
 
 def described(project: Project, name: str) -> Described:
@@ -40,6 +42,10 @@ def described(project: Project, name: str) -> Described:
         raise InputError(f"The service {name} is not as the Compose specification has it: {error}.") from None
     if not service.get("user"):
         unknown["user"] = unknown["user_is_root"] = "it names no user, and the image was not asked for its own"
+    elif AT_RUN_TIME in str(service["user"]):
+        unknown["user"] = unknown["user_is_root"] = "its user is only known at run time"
+    if AT_RUN_TIME in str(service.get("volumes")):
+        unknown["socket_mounts"] = unknown["sensitive_mounts"] = "where a volume lies is only known at run time"
     if not service.get("healthcheck"):
         unknown["health_check"] = "it has no healthcheck, and the image was not asked for its own"
     return Described(name, document, listed, unknown)
@@ -48,36 +54,52 @@ def described(project: Project, name: str) -> Described:
 def _host_config(project: Project, service: Mapping[str, Any]) -> dict[str, Any]:
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     logging = service.get("logging") or {}
-    mode = str(service.get("network_mode") or "")
+    mode = _word(service, "network_mode")
     return {
         "CapAdd": _strings(service.get("cap_add")),
         "CapDrop": _strings(service.get("cap_drop")),
-        "CgroupParent": str(service.get("cgroup_parent") or ""),
-        "CgroupnsMode": str(service.get("cgroup") or "private"),
+        "CgroupParent": _word(service, "cgroup_parent"),
+        "CgroupnsMode": _word(service, "cgroup") or "private",
         "CpuQuota": int(service.get("cpu_quota") or 0),
         "CpuShares": int(service.get("cpu_shares") or 0),
         "DeviceCgroupRules": _strings(service.get("device_cgroup_rules")),
         "DeviceRequests": _requests(service),
         "Devices": [{"PathOnHost": _device(item)} for item in service.get("devices") or []],
-        "IpcMode": str(service.get("ipc") or "private"),
+        "IpcMode": _word(service, "ipc") or "private",
         "LogConfig": {"Type": str(logging.get("driver") or "json-file"), "Config": _texts(logging.get("options"))},
         "MaskedPaths": [] if "systempaths=unconfined" in _options(service) else ["/proc/kcore"],
         "Memory": _bytes(service.get("mem_limit", limits.get("memory"))),
         "NanoCpus": int(float(service.get("cpus", limits.get("cpus")) or 0) * _BILLION),
         "NetworkMode": mode.replace("service:", "container:") or _networks(project, service)[0],
-        "OomKillDisable": service.get("oom_kill_disable") is True,
-        "PidMode": str(service.get("pid") or ""),
+        "OomKillDisable": _true(service, "oom_kill_disable"),
+        "PidMode": _word(service, "pid"),
         "PidsLimit": int(service.get("pids_limit", limits.get("pids")) or 0),
         "PortBindings": _ports(service.get("ports") or []),
-        "Privileged": service.get("privileged") is True,
-        "ReadonlyRootfs": service.get("read_only") is True,
+        "Privileged": _true(service, "privileged"),
+        "ReadonlyRootfs": _true(service, "read_only"),
         "RestartPolicy": _restart(service),
-        "Runtime": str(service.get("runtime") or "runc"),
+        "Runtime": _word(service, "runtime") or "runc",
         "SecurityOpt": _options(service),
-        "UTSMode": str(service.get("uts") or ""),
+        "UTSMode": _word(service, "uts"),
         "Ulimits": _ulimits(service.get("ulimits") or {}),
-        "UsernsMode": str(service.get("userns_mode") or ""),
+        "UsernsMode": _word(service, "userns_mode"),
     }
+
+
+def _true(described_by: Mapping[str, Any], key: str) -> bool:
+    """Return a boolean, which is a string where a variable was filled in; ValueError for what is none."""
+    text = str(described_by.get(key) or False).lower()
+    if text not in _BOOLEANS:
+        raise ValueError(f"{key} is neither true nor false but {text}")
+    return _BOOLEANS[text]
+
+
+def _word(service: Mapping[str, Any], key: str) -> str:
+    """Return a string that decides by itself; ValueError where only who starts the service knows it."""
+    text = str(service.get(key) or "")
+    if AT_RUN_TIME in text:
+        raise ValueError(f"{key} is {text}: give its variable a value")
+    return text
 
 
 def _strings(raw: Any) -> list[str]:
@@ -125,7 +147,7 @@ def _requests(service: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _networks(project: Project, service: Mapping[str, Any]) -> list[str]:
-    mode = str(service.get("network_mode") or "")
+    mode = _word(service, "network_mode")
     if mode:
         return [{"host": "host", "none": "none", "bridge": "bridge"}.get(mode, mode)]
     return [project.full_name(project.networks, str(name)) for name in service.get("networks") or ["default"]]
@@ -177,7 +199,7 @@ def _health(raw: Any) -> dict[str, Any] | None:
     if not raw:
         return None
     test = raw.get("test")
-    if raw.get("disable") is True or test in ("NONE", ["NONE"]):
+    if _true(raw, "disable") or test in ("NONE", ["NONE"]):
         return {"Test": ["NONE"]}
     return {"Test": ["CMD-SHELL", test] if isinstance(test, str) else _strings(test) or ["CMD", "of the image"]}
 
@@ -192,15 +214,13 @@ def _environment(project: Project, service: Mapping[str, Any]) -> tuple[list[str
     for item in files if isinstance(files, list) else [files]:
         path = project.directory / str(item["path"] if isinstance(item, dict) else item)
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            entries += assignments(path)
         except (OSError, ValueError):
             if isinstance(item, dict) and item.get("required") is False:
                 continue
             unknown["environment"] = unknown["secret_variables"] = (
                 f"its env_file {posixpath.basename(path)} can't be read"
             )
-            continue
-        entries += [line.strip() for line in lines if "=" in line and not line.lstrip().startswith("#")]
     # without a value it is taken from where Compose runs
     entries += [
         f"{name}={AT_RUN_TIME if value in (None, '') and _passed(raw, str(name)) else value}" for name, value in pairs

@@ -204,12 +204,60 @@ class TestVariables:
             ("web:$$TAG", "web:$TAG"),
             ("web:${OTHER}", "web:(given at run time)"),
             ("web:${OTHER:?needed}", "web:(given at run time)"),
+            ("web:${OTHER:-${TAG}}", "web:2"),
+            ("web:${OTHER:-$TAG-${NONE:-x}}", "web:2-x"),
+            ("web:${PRICE}", "web:$TAG"),
+            ("web:$${TAG}", "web:${TAG}"),
         ],
     )
     def test_are_filled_in(self, tmp_path: Path, image: str, told: str) -> None:
         path = tmp_path / "compose.yaml"
         path.write_text(self.TEXT % image)
-        assert described(load(path, {"TAG": "2"}), "web").document["Image"] == told
+        assert described(load(path, {"TAG": "2", "PRICE": "$TAG"}), "web").document["Image"] == told
+
+
+def test_variables_of_the_file_beside_it_are_filled_in(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# TAG=1\nexport TAG='2'\nRIGHTS=true\n")
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {web: {image: 'web:$TAG', privileged: '${RIGHTS}'}}")
+    assert described(load(path, {}), "web").document["Image"] == "web:2"
+    assert described(load(path, {"TAG": "3"}), "web").document["Image"] == "web:3"
+    assert "container_not_privileged" in failed(findings(tmp_path, path.read_text()), "fail")
+
+
+@pytest.mark.parametrize(
+    ("changes", "controls"),
+    [
+        ({"user": "${UID}:1000"}, {"container_user_not_root"}),
+        ({"volumes": ["${DATA}:/data"]}, {"container_no_engine_socket", "container_no_sensitive_mounts"}),
+    ],
+)
+def test_what_is_known_at_run_time_only_is_no_pass(tmp_path: Path, changes: dict[str, Any], controls: set[str]) -> None:
+    assert failed(findings(tmp_path, with_service(**changes)), "error") == controls
+
+
+@pytest.mark.parametrize("key", ["privileged", "read_only", "network_mode", "pid", "ipc", "userns_mode"])
+def test_what_decides_by_itself_has_to_be_known(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InputError, match=rf"service web .*: {key} is"):
+        findings(tmp_path, with_service(**{key: "${GIVEN}"}))
+
+
+def test_boolean_of_a_variable_is_one(tmp_path: Path) -> None:
+    assert "container_not_privileged" in failed(findings(tmp_path, with_service(privileged="${GIVEN:-yes}")), "fail")
+    assert failed(findings(tmp_path, with_service(privileged="${GIVEN:-false}", read_only="${GIVEN:-true}"))) == set()
+
+
+def test_services_of_every_profile_are_judged(tmp_path: Path) -> None:
+    found = findings(tmp_path, with_service(profiles=["debug"], privileged=True))
+    assert "container_not_privileged" in failed(found, "fail")
+
+
+def test_file_that_compose_adds_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "docker-compose.override.yml").write_text("services: {web: {privileged: true}}")
+    with pytest.raises(InputError, match=r"docker-compose.override.yml beside it.*`docker compose config`"):
+        findings(tmp_path, GOOD)
+    (tmp_path / "other.yaml").write_text(GOOD)
+    assert load(tmp_path / "other.yaml", {}).services
 
 
 def test_scalars_are_those_of_yaml_1_2(tmp_path: Path) -> None:
@@ -227,6 +275,7 @@ def test_scalars_are_those_of_yaml_1_2(tmp_path: Path) -> None:
         ("version: '3'", "has no services"),
         ("services: {web: [x]}", "services has to be a mapping of names to mappings"),
         ("services: {web: {extends: {service: base}}}", "`docker compose config`"),
+        ("services: {web: {ports: !reset []}}", "only makes sense beside other files"),
         ("include: [x.yaml]\nservices: {web: {image: x}}", "includes other files"),
         ("services: {web: {ports: [http]}}", "service web is not as the Compose specification has it: the port http"),
         ("services: {web: {mem_limit: lots}}", "write a size like 64m"),
