@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser pictures clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer site build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -40,7 +40,7 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
 	@echo "Report: reports/audit/report.html"
 
-test: lint unit browser sanity importer vm-bed ## all checks: linters, units, browser, sanity, Galaxy's importer, build and install, Molecule scenarios
+test: lint unit browser sanity importer site vm-bed ## all checks: linters, units, browser, sanity, Galaxy's importer, site, build and install, Molecule scenarios
 	@tests/bed/apt-install.sh gpg gpg-agent
 	pytest --numprocesses 2 --no-loadscope-reorder --durations 30 tests/integration
 
@@ -85,6 +85,10 @@ sanity: setup ## ansible-test sanity
 importer: setup ## the collection in Galaxy's importer, which may not warn
 	@tests/bed/importer.sh $(CURDIR)/.cache/importer
 
+site: setup ## the documentation as a web site in build/site, with its links checked
+	@tests/bed/site.sh $(CURDIR)/.cache/site $(CURDIR)/build/site
+	@echo "Site: build/site/README.html"
+
 build: bed ## build the collection, install it into an empty path and audit with the installed copy; release it in a clone
 	@tests/bed/apt-install.sh gpg gpg-agent
 	pytest tests/integration/test_build.py tests/integration/test_release.py
@@ -95,7 +99,7 @@ release: setup ## make release VERSION=1.0.0 KEY=fingerprint: changelog, commit,
 	@python tests/tools/release.py $(VERSION) build/release $(if $(KEY),--key "$(KEY)")
 
 pins: setup ## every requirements*.in anew with hashes into its .txt: the newest of what is not pinned there
-	for file in requirements-dev tests/bed/requirements-importer; do \
+	for file in requirements-dev tests/bed/requirements-importer tests/bed/requirements-site; do \
 		uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-header --no-annotate --upgrade \
 			--default-index https://pypi.org/simple $$file.in --output-file $$file.txt || exit 1; \
 	done
