@@ -18,6 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     host,
     image,
     network,
+    registry,
     swarm,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
@@ -29,7 +30,7 @@ _REMOTE = "the engine is remote"
 #: What a document holds besides `engine` when the engine can't be examined.
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("host", "daemon", "swarm")),
-    **{scope: [] for scope in ("files", "images", "containers", "networks")},
+    **{scope: [] for scope in ("files", "images", "containers", "networks", "registries")},
 }
 
 
@@ -39,12 +40,16 @@ def collect(
     """Return the evidence document of this host; whatever the engine answers, this does not raise.
 
     `socket_path` is the address of a remote engine, whose host can't be seen: there is no evidence of host and files.
-    Where the engine can't be examined `engine` says why, and there is no other evidence.
+    Where the engine can't be examined `engine` says why, and there is no other evidence; but registries are examined
+    on a host without an engine, too.
     """
+    processes = scan(files)
     try:
-        scopes = _collect_scopes(reader, files, commands, socket_path, deep_scan)
+        scopes = _collect_scopes(reader, files, commands, processes, socket_path, deep_scan=deep_scan)
     except EngineError as error:
         scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
+        if error.status == "absent":
+            scopes["registries"] = registry.collect(files, processes)
     except UnreadableError as error:
         reason = f"The engine's documents contradict its API: {error}."
         scopes = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
@@ -53,9 +58,14 @@ def collect(
 
 
 def _collect_scopes(
-    reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str, deep_scan: bool
+    reader: EngineReader,
+    files: FileSystem,
+    commands: CommandRunner,
+    processes: ProcessTable,
+    socket_path: str,
+    *,
+    deep_scan: bool,
 ) -> dict[str, Any]:
-    processes = scan(files)
     _refuse_to_start(files, commands, processes, socket_path)
     remote = engine.is_remote(socket_path)
     settings = DaemonSettings(invisible=_REMOTE) if remote else read_settings(files, processes, socket_path)
@@ -69,6 +79,7 @@ def _collect_scopes(
         "images": image.collect(reader, documents, files, deep_scan),
         "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
         "networks": network.collect(documents, files),
+        "registries": [] if remote else registry.collect(files, processes, documents.containers, documents.networks),
         "swarm": swarm.collect(reader, documents, files),
     }
 

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# One scan of /proc: the Docker daemons of this host, and the processes of each container. Sources: proc_pid_stat(5),
-# proc_pid_status(5), cgroups(7). Of other processes only the command name is read: a command line can hold secrets.
+# One scan of /proc: the Docker daemons and registries of this host, and the processes of each container. Sources:
+# proc_pid_stat(5), proc_pid_status(5), cgroups(7). Of other processes only the command name is read: a command line can
+# hold secrets.
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 _PID = re.compile("[0-9]+")
 _CONTAINER_ID = re.compile("[0-9a-f]{64}")
 _KTHREADD = 2
+#: distribution's program, by its own name and by Debian's.
+_REGISTRIES = ("registry", "docker-registry")
 #: Fields of /proc/PID/stat, counted behind the command name.
 _PARENT, _START_TICKS = 1, 19
 #: One page is what these small files need; the default limit costs a large buffer for each of them.
@@ -30,17 +33,29 @@ class DaemonProcess(NamedTuple):
     started: float
 
 
+class RegistryProcess(NamedTuple):
+    """A running registry; `cgroups` are the lines of its control groups, `nested` means a PID namespace of its own."""
+
+    pid: int
+    command: str
+    arguments: tuple[str, ...]
+    cgroups: str
+    nested: bool
+
+
 class ProcessTable(NamedTuple):
     """What one scan saw: daemons by ascending PID, and by container id the (PID, command name) of its processes."""
 
     daemons: tuple[DaemonProcess, ...] = ()
     containers: Mapping[str, list[tuple[int, str]]] = {}
+    registries: tuple[RegistryProcess, ...] = ()
 
 
 def scan(files: FileSystem) -> ProcessTable:
     """Read /proc once; processes that end meanwhile are left out, and so is everything where /proc is missing."""
     containers: dict[str, list[tuple[int, str]]] = {}
     daemons: list[DaemonProcess] = []
+    registries: list[RegistryProcess] = []
     try:
         pids = sorted(int(name) for name in files.listdir("/proc") if _PID.fullmatch(name))
     except OSError:
@@ -52,12 +67,15 @@ def scan(files: FileSystem) -> ProcessTable:
                 continue
             if command == "dockerd":
                 daemons.extend(_read_daemon(files, pid, int(stat[_START_TICKS])))
+            cgroups = files.read_text(f"/proc/{pid}/cgroup", _PAGE)
             # A container inside a container has both ids in its path, and is a part of both.
-            for container_id in set(_CONTAINER_ID.findall(files.read_text(f"/proc/{pid}/cgroup", _PAGE))):
+            for container_id in set(_CONTAINER_ID.findall(cgroups)):
                 containers.setdefault(container_id, []).append((pid, command))
+            if command in _REGISTRIES:
+                registries.extend(_read_registry(files, pid, command, cgroups))
         except (OSError, ValueError, IndexError):
             continue
-    return ProcessTable(tuple(daemons), containers)
+    return ProcessTable(tuple(daemons), containers, tuple(registries))
 
 
 def _read_stat(files: FileSystem, pid: int) -> tuple[str, list[str]]:
@@ -80,6 +98,14 @@ def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonPr
     uid = int(status["Uid"].split()[0]) if "Uid" in status else -1
     started = boot_time(files) + start_ticks / os.sysconf("SC_CLK_TCK")
     return [DaemonProcess(pid, uid, tuple(arguments), environment, started)]
+
+
+def _read_registry(files: FileSystem, pid: int, command: str, cgroups: str) -> list[RegistryProcess]:
+    arguments = tuple(files.read_text(f"/proc/{pid}/cmdline", _PAGE).rstrip("\0").split("\0"))
+    if "serve" not in arguments:  # it collects garbage, or is another program of that name
+        return []
+    nested = len(read_status(files, pid).get("NSpid", "").split()) > 1
+    return [RegistryProcess(pid, command, arguments, cgroups, nested)]
 
 
 def read_status(files: FileSystem, pid: int) -> dict[str, str]:

@@ -10,13 +10,14 @@ short_description: Audits a Docker host
 version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
-  - Collects what is true of a Docker host, its daemon, files, images, containers and networks. It changes nothing, and
-    runs nothing in a container; it GETs documents from the socket of the engine, and reads C(/proc) and files.
+  - Collects what is true of a Docker host, its daemon, files, images, containers, networks and registries. It changes
+    nothing, and runs nothing in a container; it GETs documents from the socket of the engine, and reads C(/proc) and
+    files.
   - Values of environment variables, labels and command lines stay on the host; only names, and whether a value looks
     like a secret, leave it.
   - The controller judges what was collected by the controls of the collection's catalogue and by rules of your own.
   - The engine's own TCP ports are asked once for C(/_ping) without a certificate, to see whether they want one. dockerd
-    logs the refusal.
+    logs the refusal. A registry's port is asked for C(/v2/) without credentials, and whether it speaks old TLS.
 options:
   docker_host:
     description:
@@ -132,7 +133,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 assessed:
-  description: Whether the host could be examined. A host without Docker could, and nothing applies to it.
+  description: Whether the host could be examined. A host without Docker could; what applies to it is about registries.
   type: bool
   returned: success
   sample: true
@@ -208,6 +209,10 @@ evidence:
       elements: dict
     networks:
       description: All networks but C(host) and C(none).
+      type: list
+      elements: dict
+    registries:
+      description: The registries that run on the host, also where it has no engine.
       type: list
       elements: dict
     swarm:

@@ -13,7 +13,7 @@ SCHEMA_VERSION = 1
 STATUSES = ("fail", "error", "waived", "manual", "not_applicable", "pass")
 #: Severities, worst first.
 SEVERITIES = ("critical", "high", "medium", "low")
-SCOPES = ("host", "daemon", "file", "image", "container", "network", "swarm")
+SCOPES = ("host", "daemon", "file", "image", "container", "network", "registry", "swarm")
 PROFILES = ("baseline", "strict")
 THREATS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 #: Where a finding comes from: a control of the catalogue, or a scanner.

@@ -23,10 +23,13 @@ _PLACES = {
     "image": "images",
     "container": "containers",
     "network": "networks",
+    "registry": "registries",
 }
 _ABSENT = "There is no Docker Engine on this host."
 _REMOTE = "The engine is remote: its host can't be seen from here. Audit that host itself."
-_SCOPES_OF_A_HOST = ("host", "file")
+_SCOPES_OF_A_HOST = ("host", "file", "registry")
+#: Scopes with objects that need no engine.
+_WITHOUT_ENGINE = ("registry",)
 
 
 def check_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +137,8 @@ def evaluate(
     engine = evidence.get("engine")
     if evidence.get("schema") != EVIDENCE_VERSION or not isinstance(engine, dict):
         return HostReport.not_assessed(host, "The host's evidence is not a document of schema 1.")
-    if engine.get("status") == "absent":
-        nothing = ObjectRef("host", host, host)
-        return HostReport.of(host, [_finding(c, "not_applicable", _ABSENT, nothing, None) for c in controls], engine)
-    if engine.get("status") != "ok":
+    absent = engine.get("status") == "absent"
+    if not absent and engine.get("status") != "ok":
         reason = str(engine.get("reason") or "The Docker Engine could not be examined.")
         return HostReport.not_assessed(host, reason, engine)
     shared = {"engine": engine, "policy": policy}
@@ -145,6 +146,9 @@ def evaluate(
     findings: list[Finding] = []
     for compiled in controls:
         scope = compiled.control.scope
+        if absent and not (scope in _WITHOUT_ENGINE and evidence.get(_PLACES[scope])):
+            findings.append(_finding(compiled, "not_applicable", _ABSENT, ObjectRef("host", host, host), None))
+            continue
         if engine.get("remote") is True and scope in _SCOPES_OF_A_HOST:
             findings.append(_finding(compiled, "not_applicable", _REMOTE, ObjectRef(scope, "", "none"), None))
             continue

@@ -110,6 +110,7 @@ class Estate:
         )
         write(root, "/proc/700/net/tcp", "  sl  local_address rem_address st\n")
         (root / "proc/700/fd").mkdir()
+        _registry(root)
         for document in self.documents.values():
             if isinstance(document, dict) and document.get("State", {}).get("Running"):
                 process(root, document["State"]["Pid"], "app", cgroup=f"/docker/{document['Id']}")
@@ -149,6 +150,18 @@ def _plant(documents: dict[str, Any]) -> None:
             document["Args"] = [SECRET]
             document["HostConfig"]["LogConfig"].setdefault("Config", {})["splunk-token"] = SECRET
     documents["/services"][0]["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] += variables
+
+
+def _registry(root: Path) -> None:
+    """Start a registry that was told secrets in every way."""
+    process(root, 820, "registry", Gid="0\t0")
+    write(root, "/proc/820/cmdline", "\0".join(("registry", "serve", "/etc/registry.yml", "--token", SECRET)) + "\0")
+    write(root, "/proc/820/environ", f"REGISTRY_PROXY_REMOTEURL={_PROXY}\0REGISTRY_HTTP_SECRET={SECRET}\0T={SECRET}")
+    settings = {
+        "storage": {"s3": {"secretkey": SECRET, "skipverify": True}},
+        "http": {"addr": ":5000", "secret": SECRET, "headers": {"Authorization": [SECRET]}},
+    }
+    write(root, "/proc/820/root/etc/registry.yml", json.dumps(settings))
 
 
 def _swarm() -> dict[str, Any]:

@@ -218,6 +218,7 @@ def test_evidence_garbage_never_passes(evidence: dict[str, Any], data: st.DataOb
                 ("image", "images"),
                 ("container", "containers"),
                 ("network", "networks"),
+                ("registry", "registries"),
                 ("engine", "engine"),
             ]
         )

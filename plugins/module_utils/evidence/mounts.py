@@ -21,10 +21,10 @@ class Mount(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-def read_mounts(files: FileSystem) -> list[Mount]:
-    """Return what is mounted, in the order of mounting; OSError when /proc is not readable."""
+def read_mounts(files: FileSystem, process: str = "self") -> list[Mount]:
+    """Return what is mounted for a process, in the order of mounting; OSError when /proc is not readable."""
     mounts = []
-    for line in files.read_text("/proc/self/mountinfo").splitlines():
+    for line in files.read_text(f"/proc/{process}/mountinfo").splitlines():
         columns = line.split()
         if len(columns) > 5:
             point = _ESCAPE.sub(lambda found: chr(int(found.group(1), 8)), columns[4])
@@ -41,7 +41,7 @@ def mount_of(mounts: list[Mount], path: str) -> Mount:
         if inside and (best is None or len(mount.point) >= len(best.point)):
             best = mount
     if best is None:
-        raise UnreadableError(f"/proc/self/mountinfo names no file system for {path}")
+        raise UnreadableError(f"/proc/PID/mountinfo names no file system for {path}")
     return best
 
 

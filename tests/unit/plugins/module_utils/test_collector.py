@@ -25,6 +25,7 @@ SOCKET = "/var/run/docker.sock"
 PLACES = {
     **{"engine": "engine", "host": "host", "daemon": "daemon", "swarm": "swarm"},
     **{"file": "files", "image": "images", "container": "containers", "network": "networks"},
+    "registry": "registries",
 }
 
 

@@ -52,3 +52,17 @@ def test_processes_that_end_or_are_odd_are_left_out(tmp_path: Path) -> None:
 
 def test_without_proc_nothing_is_known(tmp_path: Path) -> None:
     assert scan(LocalFileSystem(str(tmp_path))).containers == {}
+
+
+def test_registries_are_those_that_serve(tmp_path: Path) -> None:
+    for pid, command, arguments in (
+        (20, "registry", ("/bin/registry", "serve", "/etc/config.yml")),
+        (21, "docker-registry", ("docker-registry", "garbage-collect", "/etc/config.yml")),
+        (22, "registry", ("registry", "--token", "x")),
+        (23, "other", ("registry", "serve", "/etc/config.yml")),
+    ):
+        process(tmp_path, pid, command, cgroup="/system.slice/r.service")
+        write(tmp_path, f"/proc/{pid}/cmdline", "\0".join(arguments) + "\0")
+    [found] = scan(LocalFileSystem(str(tmp_path))).registries
+    assert (found.pid, found.arguments[-1], found.nested) == (20, "/etc/config.yml", False)
+    assert "r.service" in found.cgroups

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader
 from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import (
     CompiledControl,
     compile_control,
@@ -118,6 +119,16 @@ def test_a_host_without_docker_has_nothing_that_applies() -> None:
     assert report.assessed
     assert report.score is None
     assert {item.status for item in report.findings} == {"not_applicable"}
+
+
+def test_a_registry_is_judged_on_a_host_without_docker() -> None:
+    registry = {**scope_schema("registry").example_object(), "anonymous": True}
+    chosen = catalogue_loader.select(catalogue_loader.builtin(), "baseline", ["registry", "daemon"])
+    document = {"schema": 1, "engine": {"status": "absent"}, "registries": [registry]}
+    report = evaluate(chosen, document, check_policy({}), "host1")
+    assert [item.control for item in report.findings if item.status in {"fail", "error"}] == ["registry_authenticates"]
+    assert {item.status for item in report.findings if item.scope == "daemon"} == {"not_applicable"}
+    assert sum(item.status == "pass" for item in report.findings) > 5
 
 
 @pytest.mark.parametrize("containers", [None, "x", [None, "x"], {"a": 1}])

@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# What a running registry was told: its configuration file with the variables of its environment laid over it, as
+# distribution does it. The document holds secrets and stays on the host.
+# Source: distribution/distribution, configuration/parser.go and docs/content/about/configuration.md.
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any, Iterator, Mapping, NamedTuple
+
+from ansible_collections.breakwater.docker.plugins.module_utils import plain_yaml
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import RegistryProcess
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN, holds_secret
+
+_PREFIX = "REGISTRY_"
+_PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
+#: Sections in which one key names the kind, which a variable may replace: REGISTRY_STORAGE=s3.
+_KINDS = ("storage", "auth")
+#: Entries of `storage` that are no driver.
+_NOT_DRIVERS = ("cache", "delete", "maintenance", "redirect", "tag")
+#: Entries whose value nobody else may see, wherever they are, and those within `credentials` of a driver.
+_SECRETS = (
+    *("secret", "password", "accesskey", "secretkey", "sessiontoken", "accountkey", "accesskeyid", "accesskeysecret"),
+    *("tempurlcontainerkey", "licensekey", "apikey", "authorization"),
+)
+_SECRET_PARTS = ("private_key", "private_key_id", "clientsecret")
+
+
+class Effective(NamedTuple):
+    """A registry's configuration, and the path of its file as the process names it."""
+
+    path: str
+    document: Mapping[str, Any]
+
+    def get(self, *keys: str) -> Any:
+        """Return what is at the path of `keys`, None where there is nothing; UnreadableError for no mapping on it."""
+        current: Any = self.document
+        for key in keys:
+            if current is None:
+                return None
+            if not isinstance(current, Mapping):
+                raise UnreadableError(f"{self.path}: what holds {key} is no mapping")
+            current = current.get(key)
+        return current
+
+    def text(self, *keys: str) -> str:
+        """Return a scalar as text, empty where there is none; UnreadableError for a collection."""
+        value = self.get(*keys)
+        if isinstance(value, (Mapping, list)):
+            raise UnreadableError(f"{self.path}: {'.'.join(keys)} is no scalar")
+        return "" if value is None else str(value)
+
+    def enabled(self, *keys: str) -> bool:
+        """Tell whether a switch is on; UnreadableError for what is none."""
+        value = self.get(*keys)
+        if value not in (None, True, False):
+            raise UnreadableError(f"{self.path}: {'.'.join(keys)} is no boolean")
+        return value is True
+
+    @property
+    def driver(self) -> str:
+        """The name of the storage driver; UnreadableError where there is not exactly one."""
+        return self._kind("storage", required=True)
+
+    @property
+    def authentication(self) -> str:
+        """The name of what asks for credentials, empty where nothing does."""
+        return self._kind("auth", required=False)
+
+    def _kind(self, section: str, required: bool) -> str:
+        entries = self.get(section) or {}
+        if isinstance(entries, str):  # a kind without parameters, such as inmemory
+            return entries
+        if not isinstance(entries, Mapping):
+            raise UnreadableError(f"{self.path}: {section} is no mapping")
+        names = [name for name in entries if not (section == "storage" and name in _NOT_DRIVERS)]
+        if len(names) > 1 or (required and not names):
+            raise UnreadableError(f"{self.path}: {section} names {len(names)} kinds where one is wanted")
+        return names[0] if names else ""
+
+    def holds_secrets(self) -> bool:
+        """Tell whether the file's values have a secret among them."""
+        return any(secrets(self.document))
+
+
+def inner(process: RegistryProcess, path: str) -> str:
+    """Return where the host sees a file that the process calls `path`."""
+    if path.startswith("/"):
+        return f"/proc/{process.pid}/root{posixpath.normpath(path)}"
+    return f"/proc/{process.pid}/cwd/{path}"
+
+
+def read(files: FileSystem, process: RegistryProcess) -> tuple[Effective, Effective]:
+    """Return what the registry was told, and what of it its file says.
+
+    OSError for what this user may not see, UnreadableError where the file is of a kind that is not read here.
+    """
+    environment = dict(
+        entry.partition("=")[::2]
+        for entry in files.read_text(f"/proc/{process.pid}/environ").split("\0")
+        if entry.startswith(_PREFIX)
+    )
+    path = _path(process.arguments) or environment.pop(_PATH_VARIABLE, "")
+    if not path:
+        raise UnreadableError("the registry's arguments and environment name no configuration file")
+    try:
+        document = plain_yaml.parse(files.read_text(inner(process, path)))
+    except ValueError as error:
+        raise UnreadableError(f"{path}: {error}") from None
+    if not isinstance(document, dict):
+        raise UnreadableError(f"{path} is no configuration of a registry")
+    return Effective(path, overlaid(document, environment)), Effective(path, document)
+
+
+def _path(arguments: tuple[str, ...]) -> str:
+    after = arguments[arguments.index("serve") + 1 :]
+    return next((word for word in after if not word.startswith("-")), "")
+
+
+def overlaid(document: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document with REGISTRY_A_B=value laid over it as a.b, shorter names first."""
+    result: dict[str, Any] = _copied(document)
+    for name in sorted(environment, key=lambda name: (name.count("_"), name)):
+        keys = name[len(_PREFIX) :].lower().split("_")
+        value = _value(environment[name])
+        if len(keys) == 1 and keys[0] in _KINDS and isinstance(value, str):
+            present = result.get(keys[0])
+            entries = present if isinstance(present, dict) else {}
+            value = {value: None, **{key: item for key, item in entries.items() if key in (value, *_NOT_DRIVERS)}}
+        place = result
+        for key in keys[:-1]:
+            if not isinstance(place.get(key), dict):
+                place[key] = {}
+            place = place[key]
+        place[keys[-1]] = value
+    return result
+
+
+def _copied(value: Any) -> Any:
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def _value(text: str) -> Any:
+    try:
+        return plain_yaml.scalar(text)
+    except ValueError:
+        return text
+
+
+def secrets(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the secrets in a configuration: by the names of their entries, and by their shape."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from secrets(item, str(key))
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets(item, name)
+    elif _is_secret(value, name):
+        yield str(value)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Return a configuration as everybody may see it."""
+    if isinstance(value, Mapping):
+        return {key: masked(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, name) for item in value]
+    return HIDDEN if _is_secret(value, name) else value
+
+
+def _is_secret(value: Any, name: str) -> bool:
+    if value is None or value == "" or isinstance(value, bool):
+        return False
+    return name.lower() in _SECRETS or name.lower() in _SECRET_PARTS or holds_secret(str(value))

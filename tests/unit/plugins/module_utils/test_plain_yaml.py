@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.breakwater.docker.plugins.module_utils.plain_yaml import parse, scalar
+
+REGISTRY = """\
+---
+version: "0.1"   # of the form
+log: {level: info, fields: {service: registry, environment: 'a, b'}}
+storage:
+  s3: {region: us-east-1, secretkey: "a b#c", secure: false, chunksize: 5242880}
+  delete:
+    enabled: true
+http:
+  addr: :5000
+  secret: 'it''s'
+  headers:
+    X-Content-Type-Options: [nosniff]
+    Access-Control-Allow-Origin: ['*']
+  tls:
+    clientcas:
+    - /etc/a.pem
+    - /etc/b.pem
+notifications:
+  endpoints:
+    - name: listener
+      url: https://listener.example.org:8080/event
+      headers:
+         Authorization: [Bearer x, "\\u00e9"]
+    -
+      name: other
+      timeout: 1s
+empty:
+redis: null
+"""
+SCALARS = st.none() | st.booleans() | st.integers(-(10**6), 10**6)
+WORDS = st.text(string.ascii_letters + string.digits + " :/#-_.,'\"{}[]%!*&@\\", max_size=12)
+VALUES = st.recursive(
+    SCALARS | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex("[a-z]{1,5}", fullmatch=True), inner),
+    max_leaves=12,
+)
+KEYS = st.from_regex("[A-Za-z][A-Za-z-]{0,6}[A-Za-z]", fullmatch=True)
+NAMES = st.from_regex("[A-Za-z0-9/:][A-Za-z0-9/:#-]{0,6}", fullmatch=True)
+DOCUMENTS = st.dictionaries(KEYS, VALUES, min_size=1)
+
+
+def test_configuration_is_read_as_a_library_reads_it() -> None:
+    assert parse(REGISTRY) == yaml.safe_load(REGISTRY)
+
+
+@settings(max_examples=60)
+@given(DOCUMENTS, st.sampled_from([False, None]))
+def test_what_is_read_is_what_a_library_reads(document: dict[str, Any], flow: bool | None) -> None:
+    text = yaml.safe_dump(document, default_flow_style=flow, width=10**6)
+    try:
+        found = parse(text)
+    except ValueError:
+        return
+    assert found == yaml.safe_load(text)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(KEYS, SCALARS | NAMES | st.lists(SCALARS | NAMES) | st.dictionaries(KEYS, NAMES), min_size=1))
+def test_ordinary_documents_are_not_refused(document: dict[str, Any]) -> None:
+    text = yaml.safe_dump(document, default_flow_style=False)
+    assert parse(text) == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: &x 1", "a: *x", "a: !!str 1", "a: |\n  b", "a: >\n  b", "? a", "%YAML 1.1", "a: 1\n---\nb: 2", "<<: {}"),
+        *("a: 1\na: 2", "{a: 1, a: 2}", "a:\n\tb: 1", "a: [1", "a: 'b", 'a: "b', "a: b: c", "a: 1\n  b: 2"),
+        *("- a\nb: 1", "a: }", "a:\n    b: 1\n  c: 2", "a\nsecret-word", "a: [,]", 'a: "\\x"', "a: - secret-word"),
+    ],
+)
+def test_other_yaml_is_refused_without_its_text(text: str) -> None:
+    with pytest.raises(ValueError, match="line") as refused:
+        parse(text)
+    assert "secret-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("", None), ("true", True), ("1", 1), ("s3", "s3"), ("[a, b]", ["a", "b"]), ("'1'", "1")]
+)
+def test_scalar(text: str, value: Any) -> None:
+    assert scalar(text) == value
