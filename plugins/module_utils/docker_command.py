@@ -22,9 +22,9 @@ class Docker:
             raise BreakwaterError(f"docker {argv[0]} failed: {told[0].rpartition('Error response from daemon: ')[2]}")
         return done.stdout.strip()
 
-    def succeeds(self, *argv: str) -> bool:
+    def succeeds(self, *argv: str, timeout: float = 60.0) -> bool:
         """Tell whether the command ends well."""
-        return self._commands.run(("docker", *argv), timeout=60).rc == 0
+        return self._commands.run(("docker", *argv), timeout=timeout).rc == 0
 
     def version(self) -> str | None:
         """Return the engine's version, None where no engine answers."""

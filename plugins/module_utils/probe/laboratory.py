@@ -24,7 +24,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.state i
 
 SECRETS = "/run/breakwater-probe-secrets"
 _NAME = "breakwater-probe"
-_START_SECONDS = 90.0
+#: For an attempt on a host whose processor is emulated, or shared by too many; a host of its own needs seconds.
+_RUN_SECONDS = 400.0
 
 
 class Laboratory:
@@ -74,7 +75,7 @@ class Laboratory:
         name = self.name(f"listener-{what}")
         argv = ("run", "--detach", "--name", name, *self._label, "--log-driver", "none", *options, image, "/listen")
         try:
-            self._docker.call(*argv, timeout=_START_SECONDS)
+            self._docker.call(*argv, timeout=_RUN_SECONDS)
         except BreakwaterError:
             return {}  # whatever keeps it from starting keeps the attempts from it too, and they tell
         joined = json.loads(self._docker.call("inspect", "--format", "{{json .NetworkSettings.Networks}}", name))
@@ -83,7 +84,7 @@ class Laboratory:
     def run(self, what: str, image: str, options: Sequence[str], program: str) -> Mapping[str, int]:
         """Run a program of the image to its end and return what it told."""
         argv = ("run", "--rm", "--name", self.name(what), *self._label, "--log-driver", "none", *options, image)
-        return told(self._docker.call(*argv, program, timeout=_START_SECONDS))
+        return told(self._docker.call(*argv, program, timeout=_RUN_SECONDS))
 
     def sweep(self) -> None:
         """Remove all that this proof, and others that were killed, have made; nothing else has the label."""
@@ -96,7 +97,7 @@ class Laboratory:
             ("image", ("image", "ls", "--no-trunc"), ("image", "rm", "--force")),
         ):
             found = sorted(set(self._docker.call(*listing, *chosen).split()))
-            if found and not self._docker.succeeds(*removal, *found):
+            if found and not self._docker.succeeds(*removal, *found, timeout=_RUN_SECONDS):
                 left = self._docker.call(*listing, *chosen).split()
                 if left:
                     raise BreakwaterError(
