@@ -62,6 +62,8 @@ path:
   sample: /etc/apt/sources.list.d/docker.sources
 """
 
+import http.client
+import time
 from typing import Any
 from urllib.error import URLError
 
@@ -71,6 +73,10 @@ from ansible.module_utils.urls import open_url
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import check_key, repository
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+
+#: A signing key has a few kilobytes; who serves more, or drips it, is not waited for.
+_LARGEST = 1 << 20
+_SECONDS = 60
 
 
 def has_key(file: ConfigFile, fingerprint: str) -> bool:
@@ -82,12 +88,22 @@ def has_key(file: ConfigFile, fingerprint: str) -> bool:
     return True
 
 
-def fetch(url: str) -> str:
-    """Return the text at the address; BreakwaterError when it does not come."""
+def fetch(url: str, largest: int = _LARGEST, seconds: float = _SECONDS) -> str:
+    """Return the text at the address; BreakwaterError when it does not come whole, within so many bytes and seconds."""
+    deadline = time.monotonic() + seconds
+    text = b""
     try:
-        return str(open_url(url, timeout=60).read().decode("ascii", "replace"))
-    except (OSError, URLError) as error:
+        with open_url(url, timeout=seconds) as answer:
+            while part := answer.read1(largest):
+                text += part
+                if len(text) > largest or time.monotonic() > deadline:
+                    raise BreakwaterError(
+                        f"{url} gives more than {largest} bytes, or takes longer than {seconds:g} seconds:"
+                        " no key does. Correct the address."
+                    )
+    except (OSError, URLError, http.client.HTTPException) as error:
         raise BreakwaterError(f"{url} can't be fetched: {error}. Correct the address or the network.") from None
+    return text.decode("ascii", "replace")
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:

@@ -141,3 +141,10 @@ def test_messages_of_the_guide_are_said(said: str) -> None:
     messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
     assert len(messages) > 30
     assert [message for message in messages if message not in said] == []
+
+
+def test_every_attack_names_its_test() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    attacks = [row for row in page.splitlines() if row.startswith("| ") and not row.startswith("| attacks with")]
+    assert len(attacks) > 15
+    assert [row for row in attacks if not TESTS.search(row.split("|")[3])] == []

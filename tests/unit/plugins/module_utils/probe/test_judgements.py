@@ -115,7 +115,9 @@ def judged(probe: str, told: int | dict[str, int]) -> Observation:
     return BY_ID[probe].judge({probe: told} if isinstance(told, int) else told)
 
 
-@pytest.mark.parametrize("probe", BY_ID.keys() - {"registry"})  # of which a test of its own is in test_host_probes.py
+@pytest.mark.parametrize(
+    "probe", sorted(BY_ID.keys() - {"registry"})
+)  # of which a test of its own is in test_host_probes.py
 def test_success_is_told_from_refusal(probe: str) -> None:
     exposed, contained = CASES[probe]
     for told in exposed:
