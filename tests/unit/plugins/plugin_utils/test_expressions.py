@@ -21,6 +21,7 @@ CONTEXT = parse_field(
             "caps": {"type": "list", "items": "string"},
             "ports": {"type": "list", "items": {"fields": {"port": "integer", "address": "string"}}},
             "limits": {"type": "object", "values": {"fields": {"soft": "integer"}}},
+            "any": "any",
             "groups": {"type": "list", "items": {"type": "list", "items": "string"}},
         },
     },
@@ -34,6 +35,7 @@ OBJECT = {
     "caps": ["SYS_ADMIN"],
     "ports": [{"port": 80, "address": "0.0.0.0"}],
     "limits": {"nofile": {"soft": 1024}},
+    "any": None,
     "groups": [["a", "b"], ["c"]],
 }
 
@@ -60,6 +62,9 @@ OBJECT = {
         ("length(groups[]) == `3`", True),
         ("groups[] | [?@ == 'c'] | length(@) == `1`", True),
         ("length(ports[].port) == `1`", True),
+        ("max_by(ports, &port).address == '0.0.0.0'", True),
+        ("{both: caps, name: name}.name == 'web'", True),
+        ("ports[?port == `80`].port | [0] == `80`", True),
     ],
 )
 def test_decides(source: str, expected: bool) -> None:
@@ -90,6 +95,18 @@ def test_decides(source: str, expected: bool) -> None:
         ("ports[].prt", "unknown field 'prt'"),
         ("groups[].x", "asks a string for its field 'x'"),
         ("groups[] == `1`", "compares a list with a number"),
+        ("ports[?port == `80`] == 'x'", "compares a list with a string"),
+        ("ports[?port == `80`].prt", "unknown field 'prt'"),
+        ("ports[?port == `80`] | [0].prt", "unknown field 'prt'"),
+        ("name[?@ == 'w']", "uses a filter on a string"),
+        ("max_by(ports, &prt).port == `80`", "unknown field 'prt'"),
+        ("length(caps) == 'x'", "compares a number with a string"),
+        ("{name: nme}.name == 'web'", "unknown field 'nme'"),
+        ("{name: name}.nme == 'web'", "unknown field 'nme'"),
+        ("{name: name} == 'web'", "compares a object with a string"),
+        ("[nme, name]", "unknown field 'nme'"),
+        ("[name, nme]", "unknown field 'nme'"),
+        ("(privileged && privileged) == 'x'", "compares a boolean with a string"),
         ("nosuch(name)", "unknown function 'nosuch'"),
         ("memory != null", "did you mean '`null`'"),
         ("privileged ==", "is not JMESPath"),
@@ -102,12 +119,27 @@ def test_refuses_what_can_never_be_right(source: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source",
-    ["memory > `0`", "!(memory > `0`)", "memory > `0` || privileged == `false`", "version_at_least(name, '1')"],
+    ("source", "complaint"),
+    [
+        ("memory > `0`", "an ordering needs two numbers, not None and 0"),
+        ("!(memory > `0`)", "an ordering needs two numbers"),
+        ("memory > `0` || privileged == `false`", "an ordering needs two numbers"),
+        ("max(`[true]`) > `0`", "Invalid type for value: True"),
+        ("version_at_least(name, '1')", "can't be decided: 'web' is not a version"),
+        ("length(memory) == `1`", "invalid type for value: None"),
+        ("any", "any needs true or false, not None"),
+        ("!any", "! needs true or false, not None"),
+        ("any && privileged", "&& needs true or false, not None"),
+        ("any || privileged", "|| needs true or false, not None"),
+        ("any[?port > `1`]", "a filter needs a list, not None"),
+        ("ports[?not_null(`null`)]", "a filter needs true or false, not None"),
+        ("any > `true`", "an ordering needs two numbers, not None and True"),
+        ("mode > `true`", "compares a boolean with a number"),
+    ],
 )
-def test_raises_where_jmespath_would_take_null_for_an_answer(source: str) -> None:
-    with pytest.raises(ExpressionError):
-        Expression(source, CONTEXT, boolean=True).decide(OBJECT)
+def test_raises_where_jmespath_would_take_null_for_an_answer(source: str, complaint: str) -> None:
+    with pytest.raises(ExpressionError, match="(?i)" + re.escape(complaint)):
+        Expression(source, CONTEXT, boolean="ports[" not in source and "any[" not in source).decide(OBJECT)
 
 
 def test_reports_the_top_level_fields_that_it_reads() -> None:

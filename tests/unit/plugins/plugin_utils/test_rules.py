@@ -14,8 +14,8 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import 
     compile_control,
     parse_control,
 )
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding
-from ansible_collections.breakwater.docker.plugins.plugin_utils.rules import check_policy, evaluate
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, ObjectRef
+from ansible_collections.breakwater.docker.plugins.plugin_utils.rules import check_policy, evaluate, self_test
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
 
 
@@ -158,3 +158,70 @@ def test_what_the_engine_does_not_tell_decides_nothing(engine: dict[str, Any]) -
     told = {**scope_schema("engine").example_object(), "status": "ok", **engine}
     assert [item.status for item in judged(rootful, container(), engine=told)] == ["error"]
     assert [item.status for item in judged(control(), container(privileged=False), engine=told)] == ["pass"]
+
+
+def test_an_object_is_told_by_its_name_or_else_its_id_and_a_host_by_the_inventorys_name() -> None:
+    nameless = container(name="")
+    about_host = control(scope="host", expect="kernel == '6.12'", evidence=None)
+    found = judged(control(), container(), nameless)
+    assert [item.object for item in found] == [
+        ObjectRef("container", "c" * 64, "web"),
+        ObjectRef("container", "c" * 64, "c" * 64),
+    ]
+    [found] = judged(about_host, host={**scope_schema("host").example_object(), "kernel": "6.12"})
+    assert (found.object, found.status) == (ObjectRef("host", "host1", "host1"), "pass")
+    about_daemon = control(scope="daemon", expect="`true` == `true`", evidence=None)
+    [found] = judged(about_daemon, daemon=scope_schema("daemon").example_object())
+    assert found.object == ObjectRef("daemon", "dockerd", "dockerd")
+    [found] = judged(about_daemon)
+    assert (found.object, found.status) == (ObjectRef("daemon", "daemon", "daemon"), "pass")
+
+
+def test_the_host_of_a_remote_engine_is_not_judged_but_its_containers_are() -> None:
+    of_host, of_file = (
+        control(id=name, scope=name, expect="`true` == `true`", evidence=None) for name in ("host", "file")
+    )
+    engine = {**scope_schema("engine").example_object(), "status": "ok", "remote": True}
+    document = {"schema": 1, "engine": engine, "containers": [container(privileged=False)], "host": {}, "files": [{}]}
+    report = evaluate([of_host, of_file, control()], document, check_policy({}), "host1")
+    told = [
+        (item.control, item.status, item.object, "Audit that host itself" in item.message) for item in report.findings
+    ]
+    assert told == [
+        ("host", "not_applicable", ObjectRef("host", "", "none"), True),
+        ("file", "not_applicable", ObjectRef("file", "", "none"), True),
+        ("not_privileged", "pass", ObjectRef("container", "c" * 64, "web"), False),
+    ]
+
+
+def test_a_report_names_its_host_its_engine_and_why_nothing_was_judged() -> None:
+    policy = check_policy({})
+    odd = evaluate([control()], {"schema": 2}, policy, "host1")
+    assert (odd.host, odd.reason) == ("host1", "The host's evidence is not a document of schema 1.")
+    stopped = evaluate([control()], {"schema": 1, "engine": {"status": "stopped"}}, policy, "host1")
+    assert (stopped.host, stopped.reason) == ("host1", "The Docker Engine could not be examined.")
+    absent = evaluate([control()], {"schema": 1, "engine": {"status": "absent"}}, policy, "host1")
+    assert (absent.host, absent.findings[0].object) == ("host1", ObjectRef("host", "host1", "host1"))
+    assert absent.findings[0].message == "There is no Docker Engine on this host."
+    engine = {**scope_schema("engine").example_object(), "status": "ok"}
+    fine = evaluate([control()], {"schema": 1, "engine": engine, "containers": []}, policy, "host1")
+    assert fine.host == "host1"
+    assert fine.findings[0].object == ObjectRef("container", "", "none")
+    assert fine.findings[0].message == "There is no container on this host to which this applies."
+
+
+def test_a_failure_shows_the_owners_reason_and_a_manual_control_at_least_its_remedy() -> None:
+    reasoned = container(privileged=True, reasons={"not_privileged": "it loads a driver"})
+    assert judged(control(), reasoned)[0].message.endswith("The owner's reason: it loads a driver")
+    [asked] = judged(control(expect=None, rationale=""), container())
+    assert (asked.status, asked.message) == ("manual", "Drop --privileged.")
+
+
+def test_examples_that_do_not_come_out_as_they_say_are_told_one_by_one() -> None:
+    examples = {"pass": [{"nosuch": 1}, {"privileged": True}], "fail": [{"name": "db"}]}
+    assert self_test(control(select="name != 'db'", tests=examples)) == [
+        "control 'not_privileged': an example has the unknown field 'nosuch'.",
+        "control 'not_privileged': the example {'privileged': True} should be pass but is fail"
+        " (Not so: Container is not privileged.).",
+        "control 'not_privileged': the example {'name': 'db'} should be fail but is not selected.",
+    ]

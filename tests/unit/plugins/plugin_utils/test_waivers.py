@@ -31,6 +31,7 @@ def test_a_waiver_marks_a_failure_and_keeps_it_visible() -> None:
     marked, unused = applied(Waiver(**RAW), finding(), finding("pass"), finding(control="c2"))
     assert [item.status for item in marked] == ["waived", "pass", "fail"]
     assert marked[0].message == "Accepted by ops until 2026-12-31: legacy"
+    assert marked[0].waiver == Waiver(**RAW)
     assert unused == []
 
 
@@ -38,6 +39,7 @@ def test_an_expired_waiver_fails_and_says_so() -> None:
     marked, unused = applied(Waiver(**{**RAW, "expires": "2026-11-23"}), finding())
     assert marked[0].status == "fail"
     assert "expired on 2026-11-23" in marked[0].message
+    assert marked[0].waiver is not None
     assert unused == []
 
 
@@ -57,9 +59,18 @@ def test_a_waiver_of_another_host_covers_nothing_and_is_not_missed_here() -> Non
     assert (marked[0].status, unused) == ("fail", [])
 
 
-def test_an_unused_waiver_is_told() -> None:
+def test_an_unused_waiver_is_told_whichever_place_it_has() -> None:
     waiver = Waiver(**RAW)
+    other = Waiver(**{**RAW, "control": "c2"})
     assert applied(waiver, finding("pass"))[1] == [waiver]
+    assert waivers.apply([other, waiver], [finding()], "host1", TODAY)[1] == [other]
+
+
+def test_of_several_waivers_the_one_that_holds_longest_counts() -> None:
+    short, long = (Waiver(**{**RAW, "expires": expires}) for expires in ("2026-11-23", "2027-01-31"))
+    for order in ([short, long], [long, short]):
+        marked, unused = waivers.apply(order, [finding()], "host1", TODAY)
+        assert (marked[0].status, marked[0].waiver, unused) == ("waived", long, [])
 
 
 @pytest.mark.parametrize(
@@ -76,8 +87,23 @@ def test_an_unused_waiver_is_told() -> None:
 def test_a_wrong_waiver_is_refused(tmp_path: Path, change: dict[str, Any], complaint: str) -> None:
     path = tmp_path / "waivers.yml"
     path.write_text(yaml.safe_dump([{**RAW, **change}]))
-    with pytest.raises(InputError, match=complaint):
+    with pytest.raises(InputError, match=complaint) as refused:
         waivers.load([path], ["c1"])
+    assert str(refused.value).startswith(f"waivers.yml: the waiver of {change.get('control', 'c1')!r}")
+
+
+@pytest.mark.parametrize("entry", ["c1", ["c1"], None])
+def test_a_waiver_that_is_no_mapping_is_refused(tmp_path: Path, entry: Any) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text(yaml.safe_dump([entry]))
+    with pytest.raises(InputError, match=r"^waivers\.yml: a waiver is a mapping with control, reason, owner, expires"):
+        waivers.load([path], ["c1"])
+
+
+def test_a_waiver_says_which_file_it_is_from(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text(yaml.safe_dump([RAW]))
+    assert waivers.load([path], ["c1"]) == [Waiver(source="waivers.yml", **RAW)]
 
 
 def test_an_unquoted_date_is_a_date(tmp_path: Path) -> None:

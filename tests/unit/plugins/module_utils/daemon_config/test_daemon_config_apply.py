@@ -27,6 +27,7 @@ Document = dict[str, Any]
 HARD = {"icc": False, "live-restore": True}
 BROKEN = {"seccomp-profile": "/nonexistent", "live-restore": True}
 HOSTS = {"hosts": ["fd://"], "live-restore": True}
+TIMEOUT = 5
 RELOADABLE = {"live-restore", "labels", "debug"}
 
 
@@ -75,6 +76,7 @@ class FakeEngine:
         self.event("daemon-reload")
 
     def restart(self, timeout: float) -> None:
+        assert timeout == TIMEOUT
         self.event("restart")
         if self.alive and not self.effective.get("live-restore"):
             self.containers = 0
@@ -90,9 +92,11 @@ class FakeEngine:
         self.event("restarted")
 
     def answers(self, socket: str) -> bool:
+        assert socket == "/run/docker.sock"
         return self.alive
 
     def wait_until(self, socket: str, document: Document, timeout: float) -> None:
+        assert (socket, timeout) == ("/run/docker.sock", TIMEOUT)
         if not self.alive:
             raise BreakwaterError("the engine does not answer")
         if document.get("live-restore", self.effective.get("live-restore")) != self.effective.get("live-restore"):
@@ -118,7 +122,7 @@ class Host:
         plan = make_plan(current, running, {}, config, state)
         engine = cast(EngineHost, self.engine)
         settings = UnitSettings(self.settings, self.settings.read() or "", unit)
-        return Transaction(engine, self.file, self.drop_in, settings, running, state, plan, 5, may_restart)
+        return Transaction(engine, self.file, self.drop_in, settings, running, state, plan, TIMEOUT, may_restart)
 
     def run(self, config: Document, may_restart: bool = True, unit: str = "") -> str:
         transaction = self.transaction(config, may_restart, unit)
@@ -383,4 +387,56 @@ def test_settings_of_the_unit_come_with_the_restart_and_go_with_a_failed_one(hos
     with pytest.raises(BreakwaterError, match="taken back"):
         host.run(BROKEN, unit="[Service]\nUMask=0777\n")
     assert host.settings.read() == "[Service]\nLimitCORE=0\n"
+    assert host.engine.alive
+
+
+def never_effective(key: str) -> Callable[..., None]:
+    def wait_until(_socket: str, document: Document, _timeout: float) -> None:
+        if key in document:
+            raise BreakwaterError(f"{key} is not what it should be.")
+
+    return wait_until
+
+
+def test_reload_that_shows_no_effect_is_taken_back_by_another(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.engine, "wait_until", never_effective("debug"))
+    with pytest.raises(BreakwaterError, match=r"taken back: debug is not what it should be\. /.* runs by it\.$"):
+        host.run({"debug": True, "labels": ["b"]})
+    assert host.engine.events == ["reload", "reload"]
+    assert host.engine.effective["labels"] == ["a"]
+
+
+@pytest.mark.parametrize("containers", [0, 2])
+def test_restart_that_shows_no_effect_is_taken_back_by_another(
+    host: Host, monkeypatch: pytest.MonkeyPatch, containers: int
+) -> None:
+    host.engine.containers = containers
+    monkeypatch.setattr(host.engine, "wait_until", never_effective("icc"))
+    with pytest.raises(BreakwaterError, match="taken back: icc is not what it should be"):
+        host.run(HARD)
+    assert host.engine.events.count("restart") == 2
+    assert host.engine.containers == containers
+    # The engine that keeps containers through its start needs live-restore for it; the next reload takes it away.
+    assert host.engine.effective == {"labels": ["a"], **({"live-restore": True} if containers else {})}
+    assert host.document == {"labels": ["a"]}
+
+
+def test_moved_data_are_taken_back_without_live_restore(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.engine, "wait_until", never_effective("userns-remap"))
+    with pytest.raises(BreakwaterError, match="taken back"):
+        host.run({"userns-remap": "default"})
+    assert host.engine.effective == {"labels": ["a"]}
+
+
+def test_drop_in_that_was_there_before_stays_when_a_change_is_taken_back(host: Host) -> None:
+    host.run(HOSTS)
+    before = host.drop_in.read()
+    assert before
+    with pytest.raises(BreakwaterError, match="taken back: failed to start daemon: no"):
+        host.run({**HOSTS, **BROKEN})
+    assert host.drop_in.read() == before
+    assert host.engine.alive
+    with pytest.raises(BreakwaterError, match="taken back: failed to start daemon: no"):
+        host.run({**BROKEN, "hosts": None})
+    assert host.drop_in.read() == before
     assert host.engine.alive

@@ -81,7 +81,8 @@ def make(
     signals: list[tuple[int, int]] = []
 
     @contextlib.contextmanager
-    def connect(_socket: str) -> Iterator[Api]:
+    def connect(socket: str) -> Iterator[Api]:
+        assert socket == "/run/docker.sock"
         yield Api(documents or {})
 
     host = EngineHost(LocalFileSystem(str(root)), commands, connect, lambda pid, number: signals.append((pid, number)))
@@ -100,7 +101,25 @@ def test_state_of_a_running_engine(tmp_path: Path) -> None:
     state = host.state("/run/docker.sock", None)
     assert (state.running, state.version, state.containers) == (True, "26.1.5+dfsg1", 3)
     assert (state.live_restore, state.swarm_active, state.storage_driver) == (True, False, "overlay2")
-    assert state.network == BRIDGE["Options"]
+    assert (state.data_root, state.network) == ("/var/lib/docker", BRIDGE["Options"])
+    assert host.answers("/run/docker.sock")
+
+
+def test_state_of_an_engine_that_tells_little(tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, {"/info": {}, "/networks/bridge": ["not an object"]})
+    state = host.state("/run/docker.sock", None)
+    assert (state.running, state.containers, state.live_restore, state.swarm_active) == (True, 0, False, False)
+    assert (state.storage_driver, state.data_root, state.network) == (None, None, {})
+
+
+def test_engine_that_is_starting_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents: dict[str, Any] = {}
+    host, _commands, _signals = make(tmp_path, documents, active="activating")
+    assert not host.answers("/run/docker.sock")
+    monkeypatch.setattr(engine, "_SETTLE_SECONDS", 60)
+    monkeypatch.setattr(engine.time, "sleep", lambda _seconds: documents.update({"/info": INFO}))
+    state = host.state("/run/docker.sock", None)
+    assert (state.running, state.containers) == (True, 3)
 
 
 @pytest.mark.parametrize("node", ["active", "pending", "locked", "error"])
@@ -117,8 +136,9 @@ def test_engine_that_is_down(active: str, tmp_path: Path) -> None:
 
 def test_engine_that_runs_but_does_not_answer_is_left_alone(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path)
-    with pytest.raises(EngineError, match=r"runs but can't be asked\. Nobody listens\. Nothing was changed"):
+    with pytest.raises(EngineError, match=r"runs but can't be asked\. Nobody listens\. Nothing was changed") as told:
         host.state("/run/docker.sock", None)
+    assert told.value.status == "unreadable"
 
 
 def test_without_an_engine_the_candidate_is_assumed(tmp_path: Path) -> None:
@@ -135,6 +155,7 @@ def test_dockerd_judges_with_the_options_of_its_unit(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dockerd refuses .* with file daemon.json: no icc. Nothing was changed"):
         host.validate("/tmp/c.json", "26.1.5", {})
     host.validate("/tmp/c.json", "20.10.24", {})  # has no --validate
+    host.validate("/tmp/c.json", None, {})
     assert [line for line in commands.seen if "--validate" in line] == [
         "/usr/sbin/dockerd -H fd:// --config-file /tmp/c.json --validate"
     ]

@@ -29,6 +29,10 @@ def names(path: Path) -> list[str]:
 def test_parse_and_render_are_each_others_inverse() -> None:
     document = {"b": ["ü"], "a": {"c": 1}}
     assert parse(render(document), "f") == document
+
+
+def test_a_file_is_written_for_people_and_the_same_each_time() -> None:
+    assert render({"icc": False, "dns": ["9.9.9.9"]}) == '{\n  "dns": [\n    "9.9.9.9"\n  ],\n  "icc": false\n}\n'
     assert parse(" \n", "f") == {}
     assert parse('\ufeff{"icc": false}', "f") == {"icc": False}
 

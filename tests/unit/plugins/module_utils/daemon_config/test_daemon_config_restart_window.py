@@ -29,6 +29,11 @@ def at(clock: str) -> time.struct_time:
         ("22:00-05:00", "05:00", False),
         ("22:00-00:00", "23:59", True),
         ("22:00-00:00", "00:00", False),
+        ("02:30-04:15", "01:31", False),
+        ("02:30-04:15", "02:30", True),
+        ("02:30-04:15", "04:14", True),
+        ("23:59-00:59", "23:59", True),
+        ("23:59-00:59", "00:59", False),
     ],
 )
 def test_window(window: str, clock: str, allowed: bool) -> None:
@@ -37,7 +42,10 @@ def test_window(window: str, clock: str, allowed: bool) -> None:
     assert not may_restart("never", window, at(clock))
 
 
-@pytest.mark.parametrize("window", ["22-5", "22:00-24:00", "22:60-05:00", "22:00-22:00", "at night", "22:00-05:00 "])
+@pytest.mark.parametrize(
+    "window",
+    ["22-5", "22:00-24:00", "24:00-05:00", "22:60-05:00", "22:00-05:60", "22:00-22:00", "at night", "22:00-05:00 "],
+)
 @pytest.mark.parametrize("mode", ["auto", "never", "window"])
 def test_what_is_no_window_is_refused(window: str, mode: str) -> None:
     with pytest.raises(InputError, match="not two different times like 22:00-05:00"):

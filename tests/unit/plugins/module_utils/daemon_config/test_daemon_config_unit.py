@@ -18,7 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 
 SHOWN = """\
 ExecStart={{ path=/usr/sbin/dockerd ; argv[]={argv} ; ignore_errors=no ; start_time=[n/a] ; pid=0 }}
-Environment=A=1 "B=two words"
+Environment=A=1=2 "B=two words"
 EnvironmentFiles=/etc/default/docker (ignore_errors=yes)
 EnvironmentFiles=/etc/missing (ignore_errors=yes)
 LoadState=loaded
@@ -42,9 +42,10 @@ def unit(argv: str, root: Path, environment_file: str = "") -> Unit:
 
 
 def test_variables_are_expanded_as_systemd_does(tmp_path: Path) -> None:
-    argv = "/usr/sbin/dockerd --label=${B} $DOCKER_OPTS $NONE"
-    shown = unit(argv, tmp_path, '# DOCKER_OPTS=no\nDOCKER_OPTS="--icc=false --debug"\nODD=\'\n')
-    assert shown.arguments(hosts_in_file=False) == ["--label=two words", "--icc=false", "--debug"]
+    argv = "/usr/sbin/dockerd --label=${B} $DOCKER_OPTS $NONE --label=${NONE}x --label=${ODD}"
+    shown = unit(argv, tmp_path, '# DOCKER_OPTS=no\n\nDOCKER_OPTS="--icc=false --label=a=b"\nODD=\'\nB\n')
+    expected = ["--label=two words", "--icc=false", "--label=a=b", "--label=x", "--label='"]
+    assert shown.arguments(hosts_in_file=False) == expected
     assert (shown.loaded, shown.active_state, shown.start) == (True, "activating", "8e4b")
 
 
