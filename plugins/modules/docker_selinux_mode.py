@@ -155,7 +155,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     plan = host.make_plan(host.PERMISSIVE if state == host.ENFORCING and early else state, files)
     known = containers()
     if state == host.DISABLED:
-        check_consent(module, [name for name, (label, _running) in known.items() if label])
+        check_consent(module, sorted(name for name, (label, _running) in known.items() if label))
     if plan.mode == host.ENFORCING and before == host.PERMISSIVE:
         check_denials(module, files)
     texts = host.changes(plan, files)

@@ -105,6 +105,12 @@ options:
     description: Denies all containers the kernel's crypto sockets. Needs SELinux's tools from version 3.6.
     type: bool
     default: false
+  allow_network_credentials:
+    description:
+      - Lets C(systemd-network-generator) look into the directory in which systemd hands it credentials. Under Debian
+        13's policy it may not, and the unit fails whenever the host boots enforcing.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -182,7 +188,8 @@ def wanted(params: dict[str, Any]) -> dict[tuple[str, str], str]:
         found[policy.PORT, port] = checked("type", item["type"], _WORD)
     for name, text in params["modules"].items():
         found[policy.MODULE, f"{policy.OWN_MODULE}_{checked('name of a module', name, _WORD)}"] = text
-    own = render([parse(item) for item in params["types"]], params["deny_af_alg"])
+    types = [parse(item) for item in params["types"]]
+    own = render(types, params["deny_af_alg"], params["allow_network_credentials"])
     if own:
         found[policy.MODULE, policy.OWN_MODULE] = own
     return found
@@ -244,6 +251,7 @@ def main() -> None:
             "modules": {"type": "dict", "default": {}},
             "types": {"type": "list", "elements": "dict", "default": [], "options": container_type},
             "deny_af_alg": {"type": "bool", "default": False},
+            "allow_network_credentials": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

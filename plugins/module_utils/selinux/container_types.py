@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Types of one's own for containers, and what all containers are denied, as a module in SELinux's intermediate language.
-# Sources: secilc's reference guide, container.te of Debian's policy, container.te of container-selinux.
+# Types of one's own for containers, what all containers are denied, and what the host needs to boot, as a module in
+# SELinux's intermediate language. Sources: secilc's reference guide, container.te of Debian's policy, container.te of
+# container-selinux, systemd.exec(5) on ImportCredential=.
 
 from __future__ import annotations
 
@@ -19,6 +20,11 @@ _SECOND_CLASS = 32
 _DIRECTORY_READ = "getattr search open read lock ioctl"
 _FILE_READ = "getattr open read lock ioctl map"
 _WRITE = "create write append rename link unlink setattr"
+#: systemd 257 gives its network generator a directory for credentials, empty or not, into which Debian's policy of then
+#: does not let it look: the unit fails in each enforcing boot. A policy without one of the types is left as it is.
+_NETWORK_CREDENTIALS = (
+    "(optional breakwater_network_credentials (allow systemd_networkd_t tmpfs_t (dir (getattr search open read))))"
+)
 
 
 class ContainerType(NamedTuple):
@@ -60,9 +66,11 @@ def _capability(name: str, text: str) -> str:
     return known
 
 
-def render(types: Sequence[ContainerType], deny_af_alg: bool) -> str:
+def render(types: Sequence[ContainerType], deny_af_alg: bool, allow_network_credentials: bool) -> str:
     """Return the module's text; empty when there is nothing to say."""
     lines = ["(deny container_domain domain (alg_socket (create)))"] if deny_af_alg else []
+    if allow_network_credentials:
+        lines.append(_NETWORK_CREDENTIALS)
     for item in types:
         lines.extend(_rules(item))
     return "".join(f"{line}\n" for line in lines)

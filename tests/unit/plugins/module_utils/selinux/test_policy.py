@@ -172,16 +172,17 @@ def test_paths() -> None:
 
 
 def test_container_type() -> None:
-    text = render([parse({**SHOP, "capabilities": ["CHOWN", "cap_bpf"], "readable": ["notes_t"]})], True)
+    text = render([parse({**SHOP, "capabilities": ["CHOWN", "cap_bpf"], "readable": ["notes_t"]})], True, False)
     assert "(deny container_domain domain (alg_socket (create)))\n" in text
     assert "(typeattributeset mcs_constrained_type (shop_t))" in text
     assert "(typeattributeset container_net_domain (shop_t))" in text
     assert "(allow shop_t self (capability (chown)))" in text
     assert "(allow shop_t self (cap2_userns (bpf)))" in text
     assert "write" not in text
-    assert "container_net_domain" not in render([parse({**SHOP, "network": False})], False)
-    assert "(allow shop_t notes_t (dir (" in render([parse({**SHOP, "writable": ["notes_t"]})], False)
-    assert render([], False) == ""
+    assert "container_net_domain" not in render([parse({**SHOP, "network": False})], False, False)
+    assert "(allow shop_t notes_t (dir (" in render([parse({**SHOP, "writable": ["notes_t"]})], False, False)
+    assert render([], False, False) == ""
+    assert render([], False, True).startswith("(optional breakwater_network_credentials (allow systemd_networkd_t ")
 
 
 @pytest.mark.parametrize(
