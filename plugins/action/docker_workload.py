@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
         _validated, tagged = self.validate_argument_spec(argument_spec=OPTIONS)
         options = plain(tagged)
         try:
-            weakened = weaknesses(parse(options))
+            weakened = weaknesses(parse(options), options["profile"])
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
         for kind in ("container", "network"):

@@ -32,7 +32,7 @@ options:
         type: str
         required: true
       image:
-        description: The image. With O(profile=strict) by its digest or id. It is pulled where it is missing.
+        description: The image. By digest or id with O(profile=strict), an id with a reason. A missing one is pulled.
         type: str
         required: true
       entrypoint:
@@ -304,7 +304,7 @@ options:
     elements: str
     default: []
   profile:
-    description: V(strict) refuses images that are not named by their content, a digest or an id.
+    description: V(strict) refuses images not named by their content. An id, which has no signature, needs a reason.
     type: str
     choices: [baseline, strict]
     default: baseline

@@ -19,12 +19,19 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Fin
 #: Stands for a profile that only the host has, where it is judged.
 _SOME_PROFILE = '{"defaultAction": "SCMP_ACT_ERRNO"}'
 _FAILURES = ("fail", "error")
+_SIGNED = "image_signature_verified"
+_FILTERED = "container_seccomp_filtered"
+_PATHS = ("container_no_engine_socket", "container_no_sensitive_mounts")
+#: Seccomp profiles that are no file of the host.
+_OWN_PROFILES = ("", "builtin", "unconfined")
 
 
-def weaknesses(workload: Workload) -> list[dict[str, str]]:
+def weaknesses(workload: Workload, profile: str = "baseline") -> list[dict[str, str]]:
     """Return what of the workload fails a control, each with its reason; InputError for what has none.
 
-    Each is an object with `type` (container, network), `name`, `control`, `title` and `reason`.
+    With the profile `strict` an image by its id is a weakness, too: nobody's signature is known for it. What only the
+    host can judge is one where a reason is stated for it. Each is an object with `type` (container, network), `name`,
+    `control`, `title` and `reason`.
     """
     reasons = {
         **{("container", item.name): item.options["reasons"] for item in workload.containers},
@@ -32,17 +39,34 @@ def weaknesses(workload: Workload) -> list[dict[str, str]]:
     }
     for (kind, name), stated in reasons.items():
         _check_ids(f"The {kind} {name}", stated)
-    found = [
-        {
-            "type": finding.object.type,
-            "name": finding.object.name,
-            "control": finding.control,
-            "title": finding.title,
-            "reason": str(reasons[finding.object.type, finding.object.name].get(finding.control, "")).strip(),
-            "remedy": finding.remediation.text,
-        }
+    failing = [
+        ((finding.object.type, finding.object.name), finding.control, finding.title, finding.remediation.text)
         for finding in _findings(workload)
         if finding.status in _FAILURES
+    ]
+    signed = catalogue_loader.builtin()[_SIGNED].control
+    failing += [
+        (("container", item.name), _SIGNED, signed.title, "Name it by its digest in a registry, where it is signed.")
+        for item in workload.containers
+        if profile == "strict" and item.image.startswith("sha256:")
+    ]
+    failing += [
+        (("container", item.name), control, catalogue_loader.builtin()[control].control.title, "")
+        for item in workload.containers
+        for control in _left_to_the_host(item)
+        if item.options["reasons"].get(control)
+        and (("container", item.name), control) not in {entry[:2] for entry in failing}
+    ]
+    found = [
+        {
+            "type": kind,
+            "name": name,
+            "control": control,
+            "title": title,
+            "reason": str(reasons[kind, name].get(control, "")).strip(),
+            "remedy": remedy,
+        }
+        for (kind, name), control, title, remedy in failing
     ]
     unexplained = [item for item in found if not item["reason"]]
     if unexplained:
@@ -75,9 +99,17 @@ def _findings(workload: Workload) -> Iterator[Finding]:
             yield finding
 
 
+def _left_to_the_host(container: Container) -> list[str]:
+    """Return the controls that a path decides, which only the host can follow."""
+    item = container.options
+    found = [] if item["seccomp"] in _OWN_PROFILES else [_FILTERED]
+    paths = any(mount["host_path"] for mount in item["volumes"])
+    return [*found, *(_PATHS if paths else ())]
+
+
 def _described(container: Container) -> Described:
     item = container.options
-    own = item["seccomp"] in ("", "builtin", "unconfined")
+    own = item["seccomp"] in _OWN_PROFILES
     around = documents.Surroundings(
         user=item["user"] or secure_defaults.USER,
         seccomp=item["seccomp"] if own else _SOME_PROFILE,

@@ -36,6 +36,7 @@ def test_workload_has_its_files(host: ContainerHost) -> None:
         "volumes": [{"volume": "data", "target": "/data"}],
         "health": {"test": ["CMD", "test", "-s", "/tmp/copy"]},
         "stop_timeout": 1,
+        "reasons": {"image_signature_verified": "It is built on this machine."},
     }
     for outcome in ("CHANGED", "SUCCESS"):
         said = finished(start_module("docker_workload", host.name, containers=[container], profile="strict"))

@@ -4,75 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-import testinfra
-import yaml
+from workload_hosts import BUSY, HOSTS, NAMES, ansible, changed, containers, everything, host, state
 
-SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
-HOSTS = ("breakwater-workload-12", "breakwater-workload-13")
-BUSY = HOSTS[1]
-NAMES = ("web", "db", "ledger")
-VARIABLES = SCENARIO / "files/workload.yml"
-PLAYBOOK = f"""
-- hosts: all
-  gather_facts: false
-  vars_files: [{VARIABLES}]
-  roles: [breakwater.docker.docker_workload]
-"""
 #: What a proxy does that knows both ports of the range.
 REQUEST = "curl -sfm 5 http://127.0.0.1:8080/ || curl -sfm 5 http://127.0.0.1:8081/"
-
-
-def host(name: str = BUSY) -> Any:
-    return testinfra.get_host(f"docker://{name}")
-
-
-def containers() -> list[dict[str, Any]]:
-    """Return the scenario's containers."""
-    listed = yaml.safe_load(VARIABLES.read_text())["docker_workload_containers"]
-    image = subprocess.check_output(["docker", "image", "ls", "--no-trunc", "--quiet", "busybox:local"], text=True)
-    return [{**item, "image": image.strip()} for item in listed]
-
-
-def changed(name: str, **options: Any) -> list[dict[str, Any]]:
-    """Return the scenario's containers with other options for one of them."""
-    return [{**item, **options} if item["name"] == name else item for item in containers()]
-
-
-def ansible(*argv: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-    given = ["-i", os.environ["MOLECULE_INVENTORY_FILE"], "-e", json.dumps(variables)]
-    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-    return subprocess.run([*argv, *given], capture_output=True, text=True, timeout=600, check=False, env=environment)
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Any:
-    """Run the role on the busy host; return what it says."""
-
-    def run(*arguments: str, **variables: Any) -> str:
-        playbook = tmp_path / "play.yml"
-        playbook.write_text(PLAYBOOK)
-        named = {f"docker_workload_{name}": value for name, value in variables.items()}
-        done = ansible("ansible-playbook", str(playbook), "--limit", BUSY, *arguments, **named)
-        return " ".join((done.stdout + done.stderr).split())
-
-    return run
-
-
-def state(*names: str) -> str:
-    """Return which processes the containers are."""
-    return host().check_output("docker inspect -f '{{.Name}} {{.Id}} {{.State.Pid}}' " + " ".join(names))
-
-
-def everything() -> str:
-    listed = "docker ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | sort"
-    return host().check_output(f"{listed}; docker network ls -q | sort; docker volume ls; ls -lR /var/lib/breakwater")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -252,7 +192,7 @@ class TestChanges:
 
     def test_container_of_somebody_else_is_moved_when_that_is_said(self, play: Any) -> None:
         moved = {"name": "moved", "owner": "bank", "image": containers()[0]["image"], "command": ["sleep", "1000000"]}
-        moved.update(health={"test": ["CMD", "true"]}, stop_timeout=1)
+        moved.update(health={"test": ["CMD", "true"]}, stop_timeout=1, reasons=containers()[0]["reasons"])
         process = state("moved")
         tenants = [{"name": "shop"}, {"name": "bank"}]
         said = play(containers=[*containers(), moved], tenants=tenants)
@@ -264,7 +204,8 @@ class TestChanges:
         assert host().run("docker inspect moved").rc != 0
 
     def test_reason_is_in_the_report(self, play: Any, tmp_path: Path) -> None:
-        reasons = {"container_capabilities_not_added": "Answers on port 80 of its own."}
+        stated = {"container_capabilities_not_added": "Answers on port 80 of its own."}
+        reasons = {**containers()[0]["reasons"], **stated}
         said = play(containers=changed("web", cap_add=["NET_BIND_SERVICE"], reasons=reasons))
         assert "changed=1" in said
         assert "web: container_capabilities_not_added, since: Answers on port 80 of its own." in said

@@ -59,9 +59,12 @@ class WorkloadHost:
         )
 
     def check_paths(self, workload: Workload) -> None:
-        """Raise InputError for a path that leads, by symbolic links, to what needs a reason and has none."""
+        """Raise InputError for a path that leads, by symbolic links, to what needs a reason and has none.
+
+        A reason that no path needs is taken out, since it would become a label that misleads.
+        """
         for container in workload.containers:
-            reasons = container.options["reasons"]
+            reasons, needed = container.options["reasons"], set()
             for mount in container.options["volumes"]:
                 path = mount["host_path"]
                 if not path:
@@ -73,11 +76,16 @@ class WorkloadHost:
                         is_sensitive(self._files, path, not mount["read_only"], _DATA_ROOT),
                     ),
                 ):
+                    if found:
+                        needed.add(control)
                     if found and control not in reasons:
                         raise InputError(
                             f"{container.name}: {path} leads to what belongs to the system ({control}): mount another"
                             " directory, or state the reason. Nothing was changed."
                         )
+
+            for control in {"container_no_engine_socket", "container_no_sensitive_mounts"} - needed:
+                reasons.pop(control, None)
 
     def save_secrets(self, container: Container, around: Surroundings, root: tuple[int, int]) -> None:
         """Write the secrets that are missing, for the container's user."""
@@ -107,6 +115,8 @@ class WorkloadHost:
                 f"{container.name}: the seccomp profile {path} allows {', '.join(dangerous)}: refuse them, or state the"
                 " reason (container_seccomp_filtered). Nothing was changed."
             )
+        if not dangerous:
+            container.options["reasons"].pop("container_seccomp_filtered", None)
         return content
 
 

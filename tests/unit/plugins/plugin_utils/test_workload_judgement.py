@@ -30,6 +30,30 @@ def test_what_is_not_said_is_not_weak() -> None:
     assert weaknesses(workload({}, {"name": "db", **full})) == []
 
 
+def test_reason_for_what_only_the_host_can_judge_is_kept() -> None:
+    reasons = {"container_seccomp_filtered": "Traces.", "container_no_sensitive_mounts": "Backs up."}
+    link = [{"host_path": "/srv/link", "target": "/x"}]
+    told = weaknesses(workload({"seccomp": "/root/profile.json", "volumes": link, "reasons": reasons}))
+    assert {item["control"]: item["reason"] for item in told} == reasons
+    assert weaknesses(workload({"reasons": reasons})) == []
+    etc = [{"host_path": "/etc", "target": "/x"}]
+    [found] = weaknesses(workload({"volumes": etc, "reasons": reasons}))
+    assert found["control"] == "container_no_sensitive_mounts"
+
+
+def test_image_that_nobody_can_have_signed_needs_a_reason_in_strict() -> None:
+    by_id = "sha256:".ljust(71, "0")
+    by_digest = workload({"image": f"registry.example.org/web@{by_id}"}, profile="strict")
+    assert weaknesses(by_digest, "strict") == []
+    built = workload({"image": by_id}, profile="strict")
+    assert weaknesses(built) == []
+    with pytest.raises(InputError, match=r"image_signature_verified.*Name it by its digest in a registry"):
+        weaknesses(built, "strict")
+    stated = workload({"image": by_id, "reasons": {"image_signature_verified": "Built here."}}, profile="strict")
+    [found] = weaknesses(stated, "strict")
+    assert (found["control"], found["reason"]) == ("image_signature_verified", "Built here.")
+
+
 @pytest.mark.parametrize(
     ("item", "control"),
     [

@@ -120,6 +120,8 @@ def judged(probe: str, told: int | dict[str, int]) -> Observation:
 )  # of which a test of its own is in test_host_probes.py
 def test_success_is_told_from_refusal(probe: str) -> None:
     exposed, contained = CASES[probe]
+    assert exposed
+    assert contained
     for told in exposed:
         assert judged(probe, told).succeeded is True, told
     for told in contained:

@@ -78,7 +78,10 @@ def test_path_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="container_no_sensitive_mounts"):
         host(tmp_path).check_paths(workload(mount))
     host(tmp_path).check_paths(workload({**mount, "reasons": {"container_no_sensitive_mounts": "Reads it."}}))
-    host(tmp_path).check_paths(workload({"volumes": [{"host_path": "/srv/data", "target": "/x"}]}))
+    harmless = {"volumes": [{"host_path": "/srv/data", "target": "/x"}]}
+    told = workload({**harmless, "reasons": {"container_no_sensitive_mounts": "It is not."}})
+    host(tmp_path).check_paths(told)
+    assert told.containers[0].options["reasons"] == {}
 
 
 def test_seccomp_profile_is_read_and_judged(tmp_path: Path) -> None:
