@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "breakwater-host:debian13-docker"
@@ -131,11 +130,12 @@ def main() -> int:
             subprocess.run(["docker", "rm", "-fv", name], capture_output=True, check=False)
         subprocess.run(["docker", "network", "rm", PREFIX], capture_output=True, check=False)
     total = options.images * options.megabytes
-    print(f"{options.images} images of {options.megabytes} MiB at once, median of {options.rounds} rounds, MiB/s")
+    print(f"{options.images} images of {options.megabytes} MiB at once, fastest of {options.rounds} rounds, MiB/s")
     print(f"{'':6}{'bare':>8}{'role':>8}{'share':>8}")
     kept = True
     for index, verb in enumerate(("push", "pull")):
-        bare, role = (total / median(each[index] for each in times[port]) for port in (5001, 5000))
+        # what else the machine does only ever slows a round down, so the fastest one tells most
+        bare, role = (total / min(each[index] for each in times[port]) for port in (5001, 5000))
         kept = kept and role / bare >= LIMIT
         print(f"{verb:6}{bare:8.1f}{role:8.1f}{role / bare:8.2f}")
     return 0 if kept else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -163,6 +164,8 @@ def test_container_is_hardened() -> None:
             "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Privileged}} {{.HostConfig.CapDrop}} {{.HostConfig.Memory}}"
         )
         assert host(CONTAINER).check_output(f"docker inspect -f '{form}' {name}") == f"true false [ALL] {1 << 30}"
+    logs = host(CONTAINER).check_output("docker inspect -f '{{json .HostConfig.LogConfig}}' docker-registry")
+    assert json.loads(logs) == {"Type": "local", "Config": {"max-file": "5", "max-size": "10m"}}
     networks = host(CONTAINER).check_output("docker inspect -f '{{json .NetworkSettings.Networks}}' docker-registry")
     assert re.findall(r'"([^"]+)":\{"IPAMConfig', networks) == ["docker-registry"]
 
@@ -248,6 +251,13 @@ def test_full_storage_fails_a_unit(registry: str) -> None:
         machine.check_output("rm /srv/registry/filler")
     alarm = machine.check_output("journalctl --no-pager -p crit -u docker-registry-quota.service")
     assert "more than the quota of 1048576 KiB" in alarm
+
+
+@REGISTRIES
+def test_abandoned_uploads_are_going_to_be_purged(registry: str) -> None:
+    """The registry purges within an hour of its start, which nobody waits for here, and then once a day."""
+    logs = "docker logs docker-registry 2>&1" if registry == CONTAINER else "journalctl --no-pager -u docker-registry"
+    assert "Starting upload purge in" in host(registry).check_output(logs)
 
 
 def test_interrupted_run_is_made_up_for() -> None:

@@ -13,7 +13,7 @@ import testinfra
 
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 NAME = "breakwater-registry-12"
-REGISTRY, PASSWORD = f"{NAME}:5000", "quite-a-secret"
+REGISTRY, PASSWORD = f"{NAME}:5000", "known-to-the-service"
 TLS = "/etc/docker/registry-tls"
 MACHINE = testinfra.get_host(f"docker://{NAME}")
 CLIENT = testinfra.get_host("docker://breakwater-registry-client")

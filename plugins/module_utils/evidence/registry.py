@@ -86,9 +86,16 @@ def _registry(
     kinds: Mapping[str, str],
     collected: Lazy[bool],
 ) -> _Registry:
-    told = Lazy(lambda: read(files, process))
-    registry = _Registry(files, process, container, kinds, told, Lazy(lambda: None), collected)
-    return registry._replace(door=Lazy(lambda: _knock(registry)))
+    registry: _Registry = _Registry(
+        files,
+        process,
+        container,
+        kinds,
+        told=Lazy(lambda: read(files, process)),
+        door=Lazy(lambda: _knock(registry)),
+        collected=collected,
+    )
+    return registry
 
 
 def _port(text: str) -> str:
