@@ -51,7 +51,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Verifies. Predicts the pull and the record.
+    description:
+      - Verifies. Predicts the pull and the record.
+      - What a run before it would bring, such as the host's policy, a key or the registry itself, may not be there yet.
+        Then it warns, and with O(required) it predicts that the images are verified.
   diff_mode:
     support: full
     description: Shows the record.
@@ -127,6 +130,7 @@ pulled:
   returned: success
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -144,26 +148,26 @@ from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.exam
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.notation import Notation
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.options import ENTRY, STRINGS
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.registry import Registry
-from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import Verifier
+from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import UNDECIDED, Verifier
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 #: Seconds for the pull of a large image over a slow line.
 _PULL_TIMEOUT = 1800
 
 
-def given_policy(module: AnsibleModule, files: LocalFileSystem) -> policies.Policy:
-    """Return the policy of the call, or the host's; InputError where there is none."""
+def given_policy(module: AnsibleModule, files: LocalFileSystem) -> policies.Policy | None:
+    """Return the policy of the call, or the host's; InputError where there is none, but in check mode None."""
     if module.params["policy"] is not None:
         return policies.parse(module.params["policy"])
     policy = store.read_policy(files)
-    if policy is None:
+    if policy is None and not module.check_mode:
         raise InputError(f"There is no {store.POLICY}: give policy, or run the role docker_image_trust.")
     return policy
 
 
 def pull(images: list[Examined], examiner: Examiner, module: AnsibleModule) -> list[str]:
     """Pull what may be used and the engine does not have; return it, in check mode as well."""
-    missing = [image for image in images if image.usable and image.pinned and not examiner.has(image.pinned)]
+    missing = [image for image in images if image.pinned and not examiner.has(image.pinned)]
     names = list(dict.fromkeys(str(image.pinned) for image in missing))
     for name in () if module.check_mode else names:
         config = f"DOCKER_CONFIG={module.params['docker_config']}"
@@ -173,12 +177,25 @@ def pull(images: list[Examined], examiner: Examiner, module: AnsibleModule) -> l
     return names
 
 
+def is_expected(image: Examined, module: AnsibleModule) -> bool:
+    """Tell whether the image may be used, or, as check mode has to assume, will have been verified by then."""
+    predicts = module.check_mode and module.params["required"]
+    if image.usable or not predicts or image.verdict.status != UNDECIDED:
+        return image.usable
+    module.warn(f"{image.reference} can't be verified yet: {image.verdict.reason}")
+    return True
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Verify, pull and record; BreakwaterError when that can't be done."""
     params, files, commands = module.params, LocalFileSystem(), SubprocessRunner()
     for image in params["images"]:
         parse_reference(image)
     policy = given_policy(module, files)
+    if policy is None or (module.check_mode and not os.path.exists(DEFAULT_SOCKET)):
+        if params["images"]:
+            module.warn(f"There is no {DEFAULT_SOCKET if policy else store.POLICY} yet, so no image can be verified.")
+        return {"changed": bool(params["images"]), "images": [], "pulled": [], "diff": {"before": "", "after": ""}}
     config, timeout = params["docker_config"], params["timeout"]
     verifiers: dict[str, Verifier] = {
         policies.COSIGN: Cosign(commands, files, config, timeout),
@@ -190,11 +207,12 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         images = [examiner.examine(image) for image in params["images"]]
         if params["running"]:
             images.extend(examiner.examine_running())
-        refused = [f"{image.reference}: {image.verdict.reason}" for image in images if not image.usable]
+        expected = [image for image in images if is_expected(image, module)]
+        refused = [f"{image.reference}: {image.verdict.reason}" for image in images if image not in expected]
         recording = recorder.record(images, policy, files, write=not module.check_mode)
         if refused and params["required"]:
             raise BreakwaterError("Not verified: " + " ".join(refused))
-        pulled = pull(images, examiner, module) if params["pull"] else []
+        pulled = pull(expected, examiner, module) if params["pull"] else []
     for image in images:
         if image.moved_from:
             module.warn(f"The tag of {image.reference} has moved: here it is {image.moved_from}.")
