@@ -182,7 +182,9 @@ profiles:
       allowed: 238
       options: [--security-opt=seccomp=/etc/docker/seccomp/shop.json, --cap-drop=ALL, --cap-add=NET_BIND_SERVICE]
 daemon_path:
-  description: The file for the daemon's default; null where none is asked for or it can't be predicted.
+  description:
+    - The file for the daemon's default; null where none is asked for. Where check mode can't predict its content, it
+      has C(unknown) for the checksum.
   type: str
   returned: success
   sample: /etc/docker/seccomp/default.5f1c0f7e1b2a.json
@@ -267,6 +269,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             versioned = store.versioned(default, contents[default])
             wanted[versioned] = contents[default]
             daemon_path = f"{directory}/{versioned}"
+        elif default in unpredictable:
+            daemon_path = f"{directory}/{default}.unknown.json"
         if module.check_mode and params["daemon_path"] is not None:
             uses = {params["daemon_path"]: params["daemon_config"]}
         else:
