@@ -51,7 +51,7 @@ def listed(entries: dict[str, str], link: str = "") -> str:
 
 def pages() -> dict[Path, str]:
     """Return the text of the page by its path."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition("## Included\n")
+    before, rest = PAGE.read_text(encoding="utf-8").split("## Included\n")
     after = rest[rest.index("\n## ") :]
     lists = (
         f"\nPlaybooks:\n\n{listed(playbooks())}\nRoles:\n\n{listed(roles(), 'roles/{}/README.md')}"

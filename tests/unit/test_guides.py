@@ -47,7 +47,7 @@ def missing_tests(named: list[str]) -> list[str]:
     """Return those tests (a path, or path::function) that the repository does not have."""
     missing = []
     for name in named:
-        path, _, function = name.partition("::")
+        path, _mark, function = name.partition("::")
         text = (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).is_file() else ""
         if not (ROOT / path).exists() or (function and f"def {function}(" not in text):
             missing.append(name)
@@ -109,7 +109,7 @@ def anchors(page: Path) -> set[str]:
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        path, _, anchor = link.partition("#")
+        path, _mark, anchor = link.partition("#")
         if "://" in link:
             continue
         target = (page.parent / path).resolve() if path else page
