@@ -1,18 +1,25 @@
 # Every Molecule scenario as one test, so that the run's closing line counts them. Those on virtual machines, which are
 # emulated, are left to `make molecule-vm`; test_virtual_machine.py has a short one.
+# Where a scenario runs in check mode first, the run that follows has to change what check mode said, and nothing else.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+
+from ansible_collections.breakwater.docker.tests.integration import check_mode
 
 ROOT = Path(__file__).parents[2]
 NAMES = (path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 SCENARIOS = sorted(name for name in NAMES if not name.startswith("vm_"))
 #: A scenario that takes longer hangs. On two free cores none needs a quarter of it.
 SCENARIO_SECONDS = 2400
+#: The sequence of which check mode's word is judged: on the hosts as they came, and on hosts that are done.
+JUDGED = ["check", "converge", "idempotence", "check"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -22,6 +29,7 @@ def test_scenario(scenario: str, tmp_path: Path) -> None:
         done = subprocess.run(
             ["molecule", "test", "-s", scenario],
             cwd=ROOT,
+            env={**os.environ, **check_mode.environment(tmp_path / "changes")},
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -29,3 +37,9 @@ def test_scenario(scenario: str, tmp_path: Path) -> None:
             check=False,
         )
     assert done.returncode == 0, log.read_text()[-20000:]
+    sequence = yaml.safe_load((ROOT / f"molecule/{scenario}/molecule.yml").read_text())["scenario"]["test_sequence"]
+    if [step for step in sequence if step in JUDGED] == JUDGED:
+        first, converged, again, last = check_mode.recorded(tmp_path / "changes", "converge.yml")[: len(JUDGED)]
+        assert converged.changed, "the record is of this run"
+        assert check_mode.differences(first, converged) == []
+        assert check_mode.differences(last, again) == []
