@@ -6,7 +6,7 @@ COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer site build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet fuzz browser pictures clean
+.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer site build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet bench-hosts fuzz browser pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -122,6 +122,9 @@ bench-registry: bed ## time concurrent pushes and pulls through the role's regis
 
 bench-fleet: setup ## time the audit of 1,000 simulated hosts beside a ping of them (10 to 20 minutes)
 	@python tests/benchmark/fleet.py
+
+bench-hosts: bed ## time harden and audit of twenty real hosts in one run, and measure memory
+	@python tests/benchmark/hosts.py
 
 clean: demo-clean ## remove all that the other targets made, except Debian's packages
 	for machine in .cache/bed/vm/*/; do $(PYTHON) tests/bed/vm.py stop "$$(basename "$$machine")"; done
