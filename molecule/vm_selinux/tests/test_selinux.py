@@ -12,6 +12,7 @@ import pytest
 testinfra_hosts = bed.hosts()
 LAB = "--security-opt label=type:lab_t"
 TENANT = "--security-opt label=level:s0:c100,c200"
+FILES = "find /etc -type f -newer /root/boot_id | sort"
 AF_ALG = 'python3 -c "import _socket; _socket.socket(_socket.AF_ALG, _socket.SOCK_SEQPACKET)"'
 
 
@@ -88,6 +89,32 @@ def test_types_and_levels(host: Any, options: str, script: str, succeeds: bool) 
         assert "denied" in said.lower() or "not permitted" in said
 
 
+@pytest.mark.parametrize(("workload", "type_name"), [("ordinary", "container_t"), ("confined", "lab_t")])
+def test_kernel_holds_the_workload_by_its_type(host: Any, workload: str, type_name: str) -> None:
+    pid = host.check_output(f"docker inspect -f '{{{{.State.Pid}}}}' {workload}")
+    label = host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current")
+    assert label.startswith(f"system_u:system_r:{type_name}:s0:c")
+
+
+@pytest.mark.parametrize(
+    ("workload", "script", "succeeds"),
+    [
+        ("ordinary", "cat /notes/file", False),
+        ("confined", "cat /notes/file", True),
+        ("confined", "echo x >/notes/file", False),
+        ("ordinary", "echo x >/data/file && cat /data/file", True),
+        ("confined", "echo x >/data/file && cat /data/file", True),
+        ("ordinary", "nc -l -p 8080 & sleep 1; nc 127.0.0.1 8080 </dev/null", True),
+        ("confined", "nc -l -p 8080", False),
+    ],
+)
+def test_workload_has_what_its_type_allows(host: Any, workload: str, script: str, succeeds: bool) -> None:
+    done = host.run(f"docker exec {workload} sh -c '{script}'")
+    assert (done.rc == 0) is succeeds, done.stderr
+    if not succeeds:
+        assert "permission denied" in done.stderr.lower()
+
+
 def test_crypto_sockets_are_denied_to_every_container(host: Any) -> None:
     host.check_output(AF_ALG)  # the host itself may
     for options in ("", "--privileged"):
@@ -99,6 +126,33 @@ def test_policy_has_what_was_declared(host: Any) -> None:
     assert host.check_output("cat /sys/fs/selinux/booleans/container_manage_cgroup") == "1 1"
     assert "700" in host.check_output("semanage port --list --locallist --noheading")
     assert host.check_output("stat -c %C /data/docker/volumes") == "system_u:object_r:container_var_lib_t:s0"
+
+
+def test_probes_prove_every_threat_contained(host: Any, tmp_path: Path) -> None:
+    host.check_output("modprobe --all af_alg vsock")
+    bed.play("breakwater.docker.prove", docker_compliance_report_dir=str(tmp_path))
+    [proven] = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["hosts"]
+    proof = proven["proof"]
+    assert {sums["hardened"] for sums in proof["threats"].values()} == {"contained"}
+    verdicts = {probe["id"]: probe["hardened"]["verdict"] for probe in proof["probes"]}
+    assert {verdicts[probe] for probe in ("sysrq", "kernel_memory", "kernel_module", "vsock")} == {"contained"}
+    # control groups of version 2 have no release_agent, and the policy denies crypto sockets to the control as well
+    untested = {probe for probe, found in verdicts.items() if found == "not_testable"}
+    assert untested == {"control_group", "crypto_socket", "registry"}
+
+
+def test_apparmor_profiles_are_not_applicable(host: Any) -> None:
+    before = host.check_output(FILES)
+    for arguments in (("--check", "--diff"), ()):
+        done = bed.play(
+            "breakwater.docker.harden",
+            *arguments,
+            docker_hardening_areas=["apparmor"],
+            docker_apparmor_profiles=[{"name": "web"}],
+        )
+        assert "AppArmor is not active in this kernel" in done.stdout
+        assert "changed=0" in done.stdout
+    assert host.check_output(FILES) == before
 
 
 def test_audit_reads_the_kernels_truth(host: Any, tmp_path: Path) -> None:
@@ -116,4 +170,6 @@ def test_audit_reads_the_kernels_truth(host: Any, tmp_path: Path) -> None:
     assert statuses["host_selinux_enforcing", "breakwater-selinux"] == "pass"
     assert statuses["container_selinux_label", "returning"] == "pass"
     assert statuses["container_kernel_agrees", "returning"] == "pass"
+    assert statuses["container_selinux_label", "confined"] == "pass"
+    assert statuses["container_kernel_agrees", "confined"] == "pass"
     assert statuses["container_selinux_label", "free"] == "fail"
