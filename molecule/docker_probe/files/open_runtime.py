@@ -24,6 +24,8 @@ def opened(config: dict) -> dict:
     process["rlimits"] = []
     process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), capabilities())
     config["root"]["readonly"] = False
+    for name in ("apparmorProfile", "selinuxLabel"):
+        process.pop(name, None)
     for name in ("seccomp", "maskedPaths", "readonlyPaths"):
         linux.pop(name, None)
     linux["resources"] = {"devices": [{"allow": True, "access": "rwm"}]}

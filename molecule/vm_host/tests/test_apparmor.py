@@ -36,12 +36,22 @@ def test_complaining_profile_refuses_nothing_and_tells(host: Any) -> None:
     assert 'apparmor="ALLOWED"' in host.check_output("grep 'profile=\"draft\"' /var/log/audit/audit.log")
 
 
-def test_kernel_holds_the_process_by_the_profile(host: Any) -> None:
-    container = host.check_output("docker run -d --rm --security-opt apparmor=lab busybox:local sleep 1000")
-    pid = host.check_output(f"docker inspect -f '{{{{.State.Pid}}}}' {container}")
-    label = host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current")
-    host.check_output(f"docker rm -f {container}")
-    assert label == "lab (enforce)"
+@pytest.mark.parametrize(("workload", "profile"), [("ordinary", "docker-default"), ("confined", "lab")])
+def test_kernel_holds_the_workload_by_its_profile(host: Any, workload: str, profile: str) -> None:
+    pid = host.check_output(f"docker inspect -f '{{{{.State.Pid}}}}' {workload}")
+    assert host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current") == f"{profile} (enforce)"
+
+
+@pytest.mark.parametrize("script", ["echo x >/data/file", "cat /etc/hostname"])
+def test_workload_is_refused_what_its_profile_denies_and_its_user_may(host: Any, script: str) -> None:
+    host.check_output(f"docker exec ordinary sh -c '{script}'")
+    refused = host.run(f"docker exec confined sh -c '{script}'")
+    assert refused.rc != 0
+    assert "permission denied" in refused.stderr.lower()
+
+
+def test_workload_has_what_its_profile_allows(host: Any) -> None:
+    host.check_output("docker exec confined sh -c 'echo x >/tmp/file && cat /etc/hosts'")
 
 
 def test_profile_that_is_no_longer_listed_is_gone(host: Any) -> None:

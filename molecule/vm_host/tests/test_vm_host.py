@@ -14,6 +14,9 @@ testinfra_hosts = bed.hosts()
 #: Opens one of the crypto sockets that gave CVE-2026-31431.
 AF_ALG = "import socket; socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)"
 
+FILES = "find /etc /boot -type f -newer /root/boot_id | sort"
+RETURNING = "docker ps -q --no-trunc -f name=returning"
+
 
 def statuses(report: str) -> dict[tuple[str, str], str]:
     """Return the findings' statuses by control and object, of the audit `before` or `after`."""
@@ -54,6 +57,8 @@ def test_audit_of_the_pristine_host(control: str, name: str, status: str) -> Non
     ("control", "name", "status"),
     [
         ("container_apparmor_profile", "returning", "pass"),
+        ("container_apparmor_profile", "confined", "pass"),
+        ("container_kernel_agrees", "confined", "pass"),
         ("container_kernel_agrees", "returning", "pass"),
         ("container_not_in_host_userns", "returning", "pass"),
         ("container_memory_limited", "returning", "pass"),
@@ -104,7 +109,9 @@ def test_audit_rules_are_locked_and_record(host: Any) -> None:
 
 def test_containers_return_by_their_policies(host: Any) -> None:
     assert host.check_output("docker ps -a --format '{{.Names}} {{.State}}' | sort").split("\n") == [
+        "confined running",
         "ended exited",
+        "ordinary running",
         "returning running",
     ]
 
@@ -113,13 +120,11 @@ def test_container_is_held_by_apparmor_and_user_namespace(host: Any) -> None:
     pid = host.check_output("docker inspect -f '{{.State.Pid}}' returning")
     assert host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current") == "docker-default (enforce)"
     assert int(host.check_output(f"cat /proc/{pid}/uid_map").split()[1]) >= 100000
-    assert f"/system.slice/docker-{host.check_output('docker ps -q --no-trunc')}.scope" in host.check_output(
-        f"cat /proc/{pid}/cgroup"
-    )
+    assert f"/system.slice/docker-{host.check_output(RETURNING)}.scope" in host.check_output(f"cat /proc/{pid}/cgroup")
 
 
 def test_limits_are_enforced(host: Any) -> None:
-    limits = "/sys/fs/cgroup/system.slice/docker-$(docker ps -q --no-trunc).scope"
+    limits = f"/sys/fs/cgroup/system.slice/docker-$({RETURNING}).scope"
     assert host.check_output(f"cd {limits} && cat memory.max pids.max cpu.max").split() == [
         str(32 << 20),
         "20",
@@ -130,3 +135,11 @@ def test_limits_are_enforced(host: Any) -> None:
     assert hog.rc == 128 + 9, "the kernel kills what needs more"
     forks = host.run("docker exec returning sh -c 'for i in $(seq 30); do sleep 20 & done'")
     assert "fork" in forks.stderr
+
+
+def test_selinux_beside_profiles_for_apparmor_is_refused(host: Any) -> None:
+    before = host.check_output(FILES)
+    with pytest.raises(RuntimeError, match=r"a kernel runs AppArmor or\s+SELinux, not both"):
+        bed.play("breakwater.docker.harden", docker_hardening_areas=["selinux"])
+    assert host.check_output(FILES) == before
+    assert host.check_output("cat /sys/module/apparmor/parameters/enabled") == "Y"
