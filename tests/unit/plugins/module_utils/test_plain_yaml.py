@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.breakwater.docker.plugins.module_utils.plain_yaml import parse, scalar
@@ -59,7 +59,7 @@ def test_configuration_is_read_as_a_library_reads_it() -> None:
     assert parse(REGISTRY) == yaml.safe_load(REGISTRY)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, st.sampled_from([False, None]))
 def test_what_is_read_is_what_a_library_reads(document: dict[str, Any], flow: bool | None) -> None:
     text = yaml.safe_dump(document, default_flow_style=flow, width=10**6)
@@ -70,7 +70,7 @@ def test_what_is_read_is_what_a_library_reads(document: dict[str, Any], flow: bo
     assert found == yaml.safe_load(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(KEYS, SCALARS | NAMES | st.lists(SCALARS | NAMES) | st.dictionaries(KEYS, NAMES), min_size=1))
 def test_ordinary_documents_are_not_refused(document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, default_flow_style=False)
