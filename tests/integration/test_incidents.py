@@ -42,6 +42,7 @@ def test_compromised_container_is_cut_off_frozen_and_kept(host: ContainerHost) -
     assert host.run("docker ps --format '{{.Names}} {{.Status}} {{.Networks}}'").strip().endswith("(Paused)")
     assert "A /new" in host.run("cat /root/diff.txt")
     assert "new\n" in host.run("tar -tf /root/files.tar")
+    host.run("docker unpause web")  # a host whose processes are frozen can't be removed
 
 
 def test_engine_that_does_not_start_gets_its_former_configuration(host: ContainerHost) -> None:
