@@ -186,6 +186,18 @@ def is_expected(image: Examined, module: AnsibleModule) -> bool:
     return True
 
 
+def awaits_keys(image: Examined, policy: policies.Policy, files: LocalFileSystem) -> bool:
+    """Tell whether an image could not be verified for want of a key on this host."""
+    entry = policy.match(image.repository)
+    if image.verdict.status != UNDECIDED or entry is None:
+        return False
+    try:
+        store.anchors_of(files, entry)
+    except (UnreadableError, OSError):
+        return True
+    return False
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Verify, pull and record; BreakwaterError when that can't be done."""
     params, files, commands = module.params, LocalFileSystem(), SubprocessRunner()
@@ -213,11 +225,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if refused and params["required"]:
             raise BreakwaterError("Not verified: " + " ".join(refused))
         pulled = pull(expected, examiner, module) if params["pull"] else []
+    # In check mode the keys come by the same run, and what can be verified by then goes on the record.
+    recorded_then = module.check_mode and any(awaits_keys(image, policy, files) for image in images)
     for image in images:
         if image.moved_from:
             module.warn(f"The tag of {image.reference} has moved: here it is {image.moved_from}.")
     return {
-        "changed": bool(pulled) or recording.before != recording.after,
+        "changed": bool(pulled) or recording.before != recording.after or recorded_then,
         "images": [image.result() for image in images],
         "pulled": pulled,
         "diff": recording._asdict(),
