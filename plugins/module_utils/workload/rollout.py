@@ -117,9 +117,11 @@ class Rollout:
         while True:
             inspected = self._reader.get(f"/containers/{name}/json")
             state = inspected["State"]
-            if not state["Running"] or state.get("Restarting") or inspected.get("RestartCount"):
+            if not state["Running"] or state.get("Restarting"):
                 memory = ", for lack of memory" if state.get("OOMKilled") else ""
                 return f"it ended with {state['ExitCode']}{memory}"
+            if inspected.get("RestartCount"):  # the engine forgets the exit code when it starts a container again
+                return "it ended and was started again"
             health = (state.get("Health") or {}).get("Status", "none")
             waited = self._clock() - begin
             if health == "healthy" or (health == "none" and waited >= _SETTLE_SECONDS):

@@ -145,7 +145,7 @@ class Engine:
 
     def get(self, _path: str) -> Any:
         state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
-        return {"State": {"ExitCode": 3, **state}, "RestartCount": 0}
+        return {"State": {"ExitCode": 3, **state}, "RestartCount": state.get("restarts", 0)}
 
     def get_each(self, paths: Sequence[str]) -> Iterator[Any]:
         raise NotImplementedError
@@ -183,7 +183,8 @@ class TestRollout:
         [
             ({"Running": False}, "it ended with 3"),
             ({"Running": False, "OOMKilled": True}, "it ended with 3, for lack of memory"),
-            ({"Running": True, "Restarting": True}, "it ended with 3"),
+            ({"Running": True, "Restarting": True, "restarts": 1}, "it ended with 3"),
+            ({"Running": True, "ExitCode": 0, "restarts": 1}, "it ended and was started again"),
             ({"Running": True, "Health": {"Status": "unhealthy"}}, "its health check fails"),
             ({"Running": True, "Health": {"Status": "starting"}}, "it is not healthy after 60 seconds"),
         ],
