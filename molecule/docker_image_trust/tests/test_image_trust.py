@@ -100,7 +100,7 @@ def _containers_stay() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def pulled() -> dict[str, Any]:
     """The result of pulling everything that may be pulled, in which check mode agrees."""
-    listed = "docker images --digests --format '{{.Repository}}@{{.Digest}}'"
+    listed = "docker images --digests --format '{{.Repository}}@{{.Digest}}' | sort"
     before = host(BUSY).check_output(listed)
     predicted = verify(*EXPECTED, check=True, pull=True)
     assert host(BUSY).check_output(listed) == before
@@ -131,7 +131,7 @@ class TestVerifying:
     def test_only_what_is_verified_is_pulled_and_by_its_digest(self, pulled: dict[str, Any]) -> None:
         may = {image["pinned"] for image in pulled["images"] if image["verified"]}
         assert len(may) == sum(status in {"verified", "accepted"} for status, _reason in EXPECTED.values())
-        there = host(BUSY).check_output("docker images --digests --format '{{.Repository}}@{{.Digest}}'").split()
+        there = host(BUSY).check_output("docker images --digests --format '{{.Repository}}@{{.Digest}}' | sort").split()
         assert may <= set(there)
         refused = {image["pinned"] for image in pulled["images"] if not image["verified"]}
         assert refused & set(there) <= {name for name in there if "/app/unsigned@" in name}, "it ran before"
