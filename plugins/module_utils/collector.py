@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Iterable
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
@@ -18,7 +18,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     host,
     image,
     network,
-    registry,
     swarm,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
@@ -49,7 +48,7 @@ def collect(
     except EngineError as error:
         scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
         if error.status == "absent":
-            scopes["registries"] = registry.collect(files, processes)
+            scopes["registries"] = _registries(files, processes)
     except UnreadableError as error:
         reason = f"The engine's documents contradict its API: {error}."
         scopes = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
@@ -79,9 +78,24 @@ def _collect_scopes(
         "images": image.collect(reader, documents, files, deep_scan),
         "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
         "networks": network.collect(documents, files),
-        "registries": [] if remote else registry.collect(files, processes, documents.containers, documents.networks),
+        "registries": [] if remote else _registries(files, processes, documents.containers, documents.networks),
         "swarm": swarm.collect(reader, documents, files),
     }
+
+
+def _registries(
+    files: FileSystem,
+    processes: ProcessTable,
+    containers: Iterable[dict[str, Any]] = (),
+    networks: Iterable[dict[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    if not processes.registries:
+        return []
+    from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (a dozen files)
+        registry,
+    )
+
+    return registry.collect(files, processes, containers, networks)
 
 
 def _refuse_to_start(files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str) -> None:

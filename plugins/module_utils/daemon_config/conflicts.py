@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any, Iterator, Mapping, Set, Tuple
 
+from ansible_collections.breakwater.docker.plugins.module_utils.addresses import is_local
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials, without_credentials
 
@@ -81,7 +81,7 @@ def _listeners(document: Mapping[str, Any]) -> Iterator[Conflict]:
         sentence = "hosts has no local socket, so nothing on the host could see to the engine: add fd:// or unix://."
         yield {"hosts"}, sentence
     metrics = document.get("metrics-addr")
-    if isinstance(metrics, str) and metrics and not _is_near(metrics):
+    if isinstance(metrics, str) and metrics and not is_local(metrics.rpartition(":")[0], private=True):
         sentence = (
             f"metrics-addr: {metrics} shows the workload to everybody who reaches it, without TLS or a login:"
             " name an address of loopback, or a private one that a firewall guards."
@@ -138,16 +138,6 @@ def _states(document: Mapping[str, Any], version: str | None, swarm_active: bool
         if not document.get("experimental"):
             sentence = f"{key} needs experimental: true before {_EXPERIMENTAL_UNTIL[key]}, this is {version}."
             yield {key, "experimental"}, f"{sentence} Upgrade the engine or leave it out."
-
-
-def _is_near(address: str) -> bool:
-    """Tell whether host:port is on loopback or in a private network."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        found = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return (found.is_loopback or found.is_private) and not found.is_unspecified
 
 
 def _strings(value: Any) -> list[str]:

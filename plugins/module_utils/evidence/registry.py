@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import stat
 from typing import Any, Iterable, Mapping, NamedTuple
 
+from ansible_collections.breakwater.docker.plugins.module_utils.addresses import is_local
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
@@ -42,6 +42,8 @@ class _Registry(NamedTuple):
     drivers: Mapping[str, str]
     """The drivers of the engine's networks by their names."""
     told: Lazy[tuple[Effective, Effective]]
+    listens: Lazy[list[tuple[str, int]]]
+    kernel: Lazy[dict[str, Any]]
     door: Lazy[Any]
     collected: Lazy[bool]
 
@@ -60,8 +62,6 @@ def collect(
 
     `containers` and `networks` are the engine's documents. A registry in a container of another engine is left out.
     """
-    if not processes.registries:
-        return []
     listed = list(containers)
     known = {str(raw.get("Id")): Document(raw, f"container {raw.get('Name')}") for raw in listed}
     kinds = {str(raw.get("Name")): str(raw.get("Driver")) for raw in networks}
@@ -92,6 +92,8 @@ def _registry(
         container,
         kinds,
         told=Lazy(lambda: read(files, process)),
+        listens=Lazy(lambda: listening(files, process.pid)),
+        kernel=Lazy(lambda: confinement.kernel_view(files, process.pid)),
         door=Lazy(lambda: _knock(registry)),
         collected=collected,
     )
@@ -123,7 +125,7 @@ def _published(registry: _Registry, port: str) -> list[Binding]:
 
 
 def _listening(registry: _Registry, port: str) -> list[str]:
-    found = [at for at, number in listening(registry.files, registry.process.pid) if str(number) == port]
+    found = [at for at, number in registry.listens() if str(number) == port]
     if not found:
         raise UnreadableError(f"the registry does not listen on port {port}, which it was told")
     return found
@@ -146,17 +148,9 @@ def _addresses(registry: _Registry, port: str) -> list[str]:
     return [*(at.address for at in _published(registry, port)), *own]
 
 
-def _is_local(address: str, private: bool = False) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return address == "localhost"
-    return parsed.is_loopback or (private and parsed.is_private and not parsed.is_unspecified)
-
-
 def _exposed(registry: _Registry) -> bool:
     port = _port(registry.settings.text("http", "addr"))
-    return not all(_is_local(address) for address in _addresses(registry, port))
+    return not all(is_local(address) for address in _addresses(registry, port))
 
 
 def _knock(registry: _Registry) -> Any:
@@ -181,7 +175,7 @@ def _debug_exposed(registry: _Registry) -> bool:
     address = registry.settings.text("http", "debug", "addr")
     if not address:
         return False
-    return not all(_is_local(at, private=True) for at in _addresses(registry, _port(address)))
+    return not all(is_local(at, private=True) for at in _addresses(registry, _port(address)))
 
 
 def _exposed_files(registry: _Registry) -> list[str]:
@@ -202,10 +196,6 @@ def _is_open(registry: _Registry, path: str, gid: int) -> bool:
 def _root_read_only(registry: _Registry) -> bool:
     mounts = read_mounts(registry.files, str(registry.process.pid))
     return "ro" in mount_of(mounts, "/").options
-
-
-def _kernel(name: str) -> Any:
-    return lambda registry: confinement.kernel_view(registry.files, registry.process.pid)[name]
 
 
 def _name(registry: _Registry) -> str:
@@ -241,9 +231,9 @@ _FIELDS = {
     "pull_through_cache": lambda r: r.settings.text("proxy", "remoteurl") != "",
     "garbage_collected": lambda r: r.collected(),
     "exposed_files": _exposed_files,
-    "user_is_root": lambda r: _kernel("uid")(r) == 0,
-    "capabilities": _kernel("capabilities"),
-    "no_new_privileges": _kernel("no_new_privileges"),
-    "seccomp": _kernel("seccomp"),
+    "user_is_root": lambda r: r.kernel()["uid"] == 0,
+    "capabilities": lambda r: r.kernel()["capabilities"],
+    "no_new_privileges": lambda r: r.kernel()["no_new_privileges"],
+    "seccomp": lambda r: r.kernel()["seccomp"],
     "root_read_only": _root_read_only,
 }
