@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import socket
-from typing import Iterable, NamedTuple
+from typing import TYPE_CHECKING, Iterable, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+if TYPE_CHECKING:
+    import ssl
 
 _LISTEN = "0A"
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
@@ -63,21 +66,35 @@ def _address(text: str) -> str:
     return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
 
 
+def reachable(address: str) -> str:
+    """Return the address at which this host reaches what listens on `address`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 (nothing is bound here)
+
+
+def stranger_context() -> ssl.SSLContext:
+    """Return how TLS is spoken by somebody who has no certificate, sends nothing secret and believes nothing."""
+    import ssl  # noqa: PLC0415 (slow to import, and few hosts listen on TCP)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def probe(address: str, port: int, timeout: float = _TIMEOUT) -> Answer:
     """Ask the port for `/_ping` without a certificate; at most `timeout` seconds a step, two steps.
 
     UnreadableError when it can't be reached from here, or answers in a way that tells nothing.
     """
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 (nothing is bound here)
     try:
-        with socket.create_connection((reachable, port), timeout) as plain:
+        with socket.create_connection((reachable(address), port), timeout) as plain:
             plain.sendall(_REQUEST)
             reply = plain.recv(4096)
     except OSError as error:
         raise UnreadableError(f"{address} port {port} does not answer: {error}") from None
     if reply.startswith(b"HTTP/1.") and b"HTTPS server" not in reply:
         return Answer(tls=False, client_verified=False)
-    return Answer(tls=True, client_verified=_wants_certificate(reachable, port, timeout))
+    return Answer(tls=True, client_verified=_wants_certificate(reachable(address), port, timeout))
 
 
 def _answer(secured: socket.socket, timeout: float) -> bytes:
@@ -95,10 +112,7 @@ def _answer(secured: socket.socket, timeout: float) -> bytes:
 def _wants_certificate(address: str, port: int, timeout: float) -> bool:
     import ssl  # noqa: PLC0415 (slow to import, and few hosts listen on TCP)
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    # The question is whether the server verifies us; nothing secret is sent.
-    context.verify_mode = ssl.CERT_NONE
+    context = stranger_context()
     try:
         with socket.create_connection((address, port), timeout) as plain, context.wrap_socket(plain) as secured:
             reply = _answer(secured, timeout)

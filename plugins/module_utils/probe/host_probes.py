@@ -7,9 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import socket
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterable, Mapping, NamedTuple
 from urllib.parse import urlsplit
@@ -17,17 +14,16 @@ from urllib.parse import urlsplit
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import policy as policies
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust import store
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import stranger_context
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.probe.executor import Program
 from ansible_collections.breakwater.docker.plugins.module_utils.probe.model import Observation, Probe, Surroundings
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.doors import LOCKED, OPEN, status
 
 CERTIFICATES = "/etc/docker/certs.d"
 #: No more registries than these are asked, each so many seconds for each step.
 _REGISTRIES = 8
 _SECONDS = 3.0
-_REQUEST = "GET /v2/ HTTP/1.0\r\nHost: {}\r\n\r\n"
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
-_OPEN, _LOCKED = 200, 401
 #: A registry that no engine asks, for the name of the image.
 _NOWHERE = "breakwater-probe.invalid/unsigned"
 
@@ -90,10 +86,10 @@ def ask(registries: Iterable[Registry]) -> Observation:
 def _weakness(registry: Registry) -> str | None:
     """Say what is wrong with a registry; None where it does not answer."""
     plain = _status(registry.host, registry.port or 80, tls=False)
-    if plain in (_OPEN, _LOCKED):
-        return "answers without TLS" + (" and without credentials" if plain == _OPEN else "")
+    if plain in (OPEN, LOCKED):
+        return "answers without TLS" + (" and without credentials" if plain == OPEN else "")
     encrypted = _status(registry.host, registry.port or 443, tls=True)
-    if encrypted == _OPEN and not registry.mirror:
+    if encrypted == OPEN and not registry.mirror:
         return "answers without credentials"
     return None if encrypted is None and plain is None else ""
 
@@ -101,21 +97,9 @@ def _weakness(registry: Registry) -> str | None:
 def _status(host: str, port: int, tls: bool) -> int | None:
     """Return the status of a registry's answer; None without one."""
     try:
-        connection = socket.create_connection((host, port), _SECONDS)
-        with _context().wrap_socket(connection, server_hostname=host) if tls else connection as channel:
-            channel.sendall(_REQUEST.format(host).encode())
-            match = _STATUS.match(channel.recv(64))
+        return status(host, port, stranger_context() if tls else None, timeout=_SECONDS, name=host)
     except (OSError, ValueError):
         return None
-    return int(match[1]) if match else None
-
-
-def _context() -> ssl.SSLContext:
-    # whose certificate it is does not matter to who sends nothing and believes nothing
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def started_by_workload(files: FileSystem) -> Observation:

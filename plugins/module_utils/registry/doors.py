@@ -5,17 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
 import ssl
 import warnings
 from typing import NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
-from ansible_collections.breakwater.docker.plugins.module_utils.listeners import probe
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import (
+    probe,
+    reachable,
+    stranger_context,
+)
 
 _TIMEOUT = 2.0
-_REQUEST = b"GET /v2/ HTTP/1.0\r\n\r\n"
-_OPEN, _SHUT = (b"200",), (b"401", b"403")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
+OPEN, LOCKED = 200, 401
+_SHUT = (LOCKED, 403)
 #: The type of a record that carries on a handshake (RFC 4346); an alert has another one.
 _HANDSHAKE = b"\x16"
 
@@ -31,40 +38,46 @@ class Door(NamedTuple):
 def knock(address: str, port: int) -> Door:
     """Ask the port; a few connections of at most two seconds. UnreadableError when it answers nothing to judge by."""
     answer = probe(address, port)
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 (nothing is bound here)
+    at = reachable(address)
     if not answer.tls:
-        return Door(tls=False, old_tls=False, anonymous=_lets_in(reachable, port, None))
+        return Door(tls=False, old_tls=False, anonymous=_lets_in(at, port, None))
     return Door(
         tls=True,
-        old_tls=_speaks_old_tls(reachable, port),
-        anonymous=not answer.client_verified and _lets_in(reachable, port, _context()),
+        old_tls=_speaks_old_tls(at, port),
+        anonymous=not answer.client_verified and _lets_in(at, port, stranger_context()),
     )
 
 
-def _context() -> ssl.SSLContext:
-    # Nothing secret is sent, so the certificate does not matter.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+def status(
+    address: str, port: int, context: ssl.SSLContext | None, *, timeout: float = _TIMEOUT, name: str | None = None
+) -> int | None:
+    """Ask for `/v2/` without credentials, by TLS where there is a context, and return the status of the answer.
+
+    `name` is the registry's, where it may serve several. None for what is no answer of HTTP's; OSError for none at all.
+    """
+    host = f"Host: {name}\r\n" if name else ""
+    with contextlib.ExitStack() as stack:
+        channel = stack.enter_context(socket.create_connection((address, port), timeout))
+        if context:
+            channel = stack.enter_context(context.wrap_socket(channel, server_hostname=name))
+        channel.sendall(f"GET /v2/ HTTP/1.0\r\n{host}\r\n".encode())
+        match = _STATUS.match(channel.recv(4096))
+    return int(match[1]) if match else None
 
 
 def _lets_in(address: str, port: int, context: ssl.SSLContext | None) -> bool:
     try:
-        with socket.create_connection((address, port), _TIMEOUT) as plain:
-            connection = context.wrap_socket(plain) if context else plain
-            connection.sendall(_REQUEST)
-            status = connection.recv(4096).split(b" ")[1:2]
+        told = status(address, port, context)
     except OSError as error:
         raise UnreadableError(f"{address} port {port} does not answer: {error}") from None
-    if status and status[0] in (*_OPEN, *_SHUT):
-        return status[0] in _OPEN
+    if told in (OPEN, *_SHUT):
+        return told == OPEN
     raise UnreadableError(f"{address} port {port} does not answer as a registry does")
 
 
 def _speaks_old_tls(address: str, port: int) -> bool:
     """Offer TLS 1.0 and 1.1 only; a server that takes part sends its hello, one that does not an alert."""
-    context = _context()
+    context = stranger_context()
     outgoing = ssl.MemoryBIO()
     try:
         with warnings.catch_warnings():
