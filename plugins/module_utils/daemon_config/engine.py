@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
@@ -61,11 +62,7 @@ class EngineHost:
 
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at `path`."""
-        try:
-            self._files.stat(path)
-        except OSError:
-            return False
-        return True
+        return exists(self._files, path)
 
     def _read_unit(self) -> Unit:
         if self.systemd:

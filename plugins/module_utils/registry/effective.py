@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import RegistryProcess
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN, holds_secret
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.drivers import DRIVERS
 
 _PREFIX = "REGISTRY_"
 _PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
@@ -21,12 +22,13 @@ _PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
 _KINDS = ("storage", "auth")
 #: Entries of `storage` that are no driver.
 _NOT_DRIVERS = ("cache", "delete", "maintenance", "redirect", "tag")
-#: Entries whose value nobody else may see, wherever they are, and those within `credentials` of a driver.
-_SECRETS = (
-    *("secret", "password", "accesskey", "secretkey", "sessiontoken", "accountkey", "accesskeyid", "accesskeysecret"),
-    *("tempurlcontainerkey", "licensekey", "apikey", "authorization"),
+#: Entries whose value nobody else may see, wherever they are: those of sections, within `credentials`, and of drivers.
+_SECRETS = frozenset(
+    {
+        *("secret", "password", "tempurlcontainerkey", "licensekey", "apikey", "authorization"),
+        *("private_key", "private_key_id", "clientsecret"),
+    }.union(*(driver.secret for driver in DRIVERS.values()))
 )
-_SECRET_PARTS = ("private_key", "private_key_id", "clientsecret")
 
 
 class Effective(NamedTuple):
@@ -174,4 +176,4 @@ def masked(value: Any, name: str = "") -> Any:
 def _is_secret(value: Any, name: str) -> bool:
     if value is None or value == "" or isinstance(value, bool):
         return False
-    return name.lower() in _SECRETS or name.lower() in _SECRET_PARTS or holds_secret(str(value))
+    return name.lower() in _SECRETS or holds_secret(str(value))
