@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 #: Lists the tasks of which check mode may say more than a run then does, with the reasons.
@@ -41,9 +42,9 @@ def recorded(directory: Path, playbook: str) -> list[Run]:
     return [_run(record) for record in found if record["playbook"] == playbook]
 
 
-def _run(record: dict[str, object]) -> Run:
+def _run(record: dict[str, Any]) -> Run:
     changed: Counter[tuple[str, str]] = Counter()
-    for host, task, items in record["changed"]:  # type: ignore[attr-defined]
+    for host, task, items in record["changed"]:
         if task.startswith(_OURS):
             changed[host, task.removeprefix(_OURS).replace(" : ", ": ", 1)] += items
     return Run(str(record["playbook"]), bool(record["check"]), changed)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
+import checkout
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +20,7 @@ GUIDE = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the checkout, whose environment finds the collection in the copy."""
     tree = tmp_path / "tree"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.split("\0")[:-1]:
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
+    checkout.copy(tree)
     environment, collections = ROOT / ".venv", "collections/ansible_collections"
     (tree / ".venv" / collections / "breakwater").mkdir(parents=True)
     for path in environment.iterdir():

@@ -11,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import checkout
+
 COLLECTION = "ansible_collections/breakwater/docker"
 #: What is broken, and the tests that have to notice.
 BROKEN = (
@@ -39,12 +38,7 @@ WANTED = 90
 
 def stage(directory: Path) -> None:
     """Copy the checkout to where Python finds it as a collection, and write mutmut's settings beside it."""
-    copy = directory / COLLECTION
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(listing, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, copy / name)
+    checkout.copy(directory / COLLECTION)
     settings = {
         "source_paths": ["ansible_collections"],
         "only_mutate": [f"{COLLECTION}/plugins/{name}" for name in BROKEN],
