@@ -22,17 +22,10 @@ def _no_host_left() -> Iterator[None]:
     subprocess.run(["docker", "rm", "--force", "--volumes", HOST], capture_output=True, check=False)
 
 
-def demo() -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "demo/run.py"], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False
-    )
-
-
 @pytest.mark.usefixtures("_no_host_left")
 def test_demo_contains_every_threat_without_an_outage() -> None:
-    done = demo()
-    if "OCI runtime exec failed" in done.stdout:  # the connection into the host, by the machine's own engine, was cut
-        done = demo()
+    command = [sys.executable, "demo/run.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
     assert "Contained:    8 of 8 threats" in done.stdout
     report = json.loads((ROOT / "reports/demo-after/report.json").read_text(encoding="utf-8"))
