@@ -73,9 +73,11 @@ def zipped_collector(directory: Path) -> Path:
     with zipfile.ZipFile(archive, "w") as target:
         for parent in [Path(package), *Path(package).parents][:-1]:
             target.writestr(f"{parent}/__init__.py", "")
-        for source in (ROOT / "plugins/module_utils").rglob("*.py"):
+        sources = sorted((ROOT / "plugins/module_utils").rglob("*.py"))
+        for source in sources:
             target.write(source, package / source.relative_to(ROOT / "plugins/module_utils"))
-        target.writestr(f"{package}/evidence/__init__.py", "")
+        for folder in {source.parent for source in sources} - {ROOT / "plugins/module_utils"}:
+            target.writestr(f"{package / folder.relative_to(ROOT / 'plugins/module_utils')}/__init__.py", "")
     return archive
 
 
