@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 
@@ -17,8 +17,7 @@ _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-
 REPOSITORY = re.compile(rf"{_HOST}(?:/{_COMPONENT})+")
 
 
-@dataclass(frozen=True)
-class ImageReference:
+class ImageReference(NamedTuple):
     """An image by the full name of its repository (`docker.io/library/debian`), its tag, its digest, or both."""
 
     repository: str

@@ -7,8 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import REPOSITORY, repository
@@ -29,8 +28,7 @@ _OPTIONS = {
 _SERVER = re.compile(r"https://[A-Za-z0-9.:\[\]-]+")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What the images of a repository need, or of all below a prefix."""
 
     repository: str
@@ -63,12 +61,11 @@ class Entry:
 
     def fingerprint(self, anchors: Mapping[str, str]) -> str:
         """Return a digest of the entry and of its trust anchors' content, which changes with what it demands."""
-        content = {**asdict(self), "anchors": [anchors.get(name, "") for name in self.anchors]}
+        content = {**self._asdict(), "anchors": [anchors.get(name, "") for name in self.anchors]}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """The entries, of which for each repository the most specific one holds."""
 
     entries: tuple[Entry, ...]
@@ -94,7 +91,7 @@ def document(policy: Policy) -> list[dict[str, Any]]:
     """Return the entries in the form that `parse` takes, without what they leave out."""
     shown = []
     for entry in policy.entries:
-        item = {name: value for name, value in asdict(entry).items() if value}
+        item = {name: value for name, value in entry._asdict().items() if value}
         if entry.annotations:
             item["annotations"] = dict(entry.annotations)
         if entry.action != VERIFY:
