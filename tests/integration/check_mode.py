@@ -9,13 +9,16 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Sequence
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 #: Lists the tasks of which check mode may say more than a run then does, with the reasons.
 DOCUMENT = ROOT / "docs/check_mode.md"
 _ROW = re.compile(r"(?m)^\| `(docker_\w+: [^`]+)` \|")
 _OURS = "breakwater.docker."
+_ROLES = "/breakwater/docker/roles/"
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,22 @@ def environment(directory: Path) -> dict[str, str]:
     }
 
 
-def recorded(directory: Path, playbook: str) -> list[Run]:
-    """Return the runs of a playbook in their order."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("*.json"))]
-    return [_run(record) for record in found if record["playbook"] == playbook]
+def recorded(directory: Path) -> list[Run]:
+    """Return the runs in their order."""
+    return [_run(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("*.json"))]
 
 
 def _run(record: dict[str, Any]) -> Run:
     changed: Counter[tuple[str, str]] = Counter()
-    for host, task, items in record["changed"]:
-        if task.startswith(_OURS):
+    for host, task, path, items in record["changed"]:
+        # A role may include a file of the user's, whose tasks are not the role's.
+        if task.startswith(_OURS) and _ROLES in path:
             changed[host, task.removeprefix(_OURS).replace(" : ", ": ", 1)] += items
     return Run(str(record["playbook"]), bool(record["check"]), changed)
 
 
 def exceptions() -> set[str]:
-    """Return the tasks, as `role: task`, of which check mode may say that they change when an earlier one mends it."""
+    """Return the tasks, as `role: task`, of which check mode may say that they change though they then don't."""
     return set(_ROW.findall(DOCUMENT.read_text(encoding="utf-8")))
 
 
@@ -65,3 +68,20 @@ def differences(predicted: Run, real: Run) -> list[str]:
         if said < done or (said > done and task not in excused):
             found.append(f"{host}: {task}: predicted {said}, changed {done}")
     return found
+
+
+def judged(runs: Sequence[Run]) -> list[str]:
+    """Return the differences of a host's first four runs: check mode, for real, once more, check mode."""
+    first, converged, again, last = runs
+    assert converged.changed, "the record is of these runs"
+    return [*differences(first, converged), *differences(last, again)]
+
+
+def tried(converge: Callable[..., object], directory: Path) -> list[str]:
+    """Converge a host, by a function that takes options of Ansible's, in the four runs; return the differences."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(directory).items():
+            patch.setenv(name, value)
+        for options in (("--check", "--diff"), (), (), ("--check", "--diff")):
+            converge(*options)
+    return judged(recorded(directory))

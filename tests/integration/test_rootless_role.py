@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import pytest
 import yaml
 
-from ansible_collections.breakwater.docker.tests.integration import ansible_runs, container_host
+from ansible_collections.breakwater.docker.tests.integration import ansible_runs, check_mode, container_host
 
 NAME = f"breakwater-rootless-{os.getpid()}"
 USER = "captain"
@@ -62,19 +62,24 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def predicted(host: Host) -> str:
-    before = host.run(FILES)
-    code, said = host.converge("--check", "--diff")
-    assert code == 0, said
-    assert host.run(FILES) == before
-    return said
+def pristine(host: Host, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
+    """Return what check mode says of the pristine host, and how that differs from what then changes."""
+    said: list[str] = []
+
+    def converge(*options: str) -> None:
+        before = host.run(FILES)
+        code, told = host.converge(*options)
+        assert code == 0, told
+        said.append(told)
+        assert "--check" not in options or host.run(FILES) == before
+
+    differences = check_mode.tried(converge, tmp_path_factory.mktemp("pristine"))
+    return said[0], differences
 
 
 @pytest.fixture(scope="module")
-def refused(host: Host, predicted: str) -> str:
+def refused(host: Host, pristine: tuple[str, list[str]]) -> str:
     """Both engines run, and root's has a container."""
-    code, said = host.converge()
-    assert code == 0, said
     host.run(
         "docker load -qi /usr/share/breakwater/busybox.tar; docker run -d --name roots busybox:local sleep 100000000"
     )
@@ -86,16 +91,31 @@ def refused(host: Host, predicted: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def engine(host: Host, refused: str) -> Host:
-    code, said = host.converge(only=True)
-    assert code == 0, said
+def only(host: Host, refused: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Stop root's engine; return how what check mode says differs from what then changes."""
+
+    def converge(*options: str) -> None:
+        code, told = host.converge(*options, only=True)
+        assert code == 0, told
+
+    return check_mode.tried(converge, tmp_path_factory.mktemp("only"))
+
+
+@pytest.fixture(scope="module")
+def engine(host: Host, only: list[str]) -> Host:
     return host
 
 
-def test_check_mode_on_a_pristine_host_predicts_and_writes_nothing(predicted: str) -> None:
+def test_check_mode_on_a_pristine_host_predicts_and_writes_nothing(pristine: tuple[str, list[str]]) -> None:
+    predicted, differences = pristine
     assert f"ConditionUser={USER}" in predicted
     assert '"icc": false' in predicted
     assert "failed=0" in predicted
+    assert differences == []
+
+
+def test_check_mode_says_that_the_engine_of_root_is_stopped(only: list[str]) -> None:
+    assert only == []
 
 
 def test_engine_of_root_is_not_stopped_under_its_containers(refused: str) -> None:

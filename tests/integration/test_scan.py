@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from ansible_collections.breakwater.docker.tests.integration import container_host
+from ansible_collections.breakwater.docker.tests.integration import check_mode, container_host
 from ansible_collections.breakwater.docker.tests.integration.container_host import (
     ROOT,
     ContainerHost,
@@ -70,6 +70,17 @@ def test_check_mode_on_a_pristine_host_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
     assert "+openscap-scanner" in said
     assert '"would_scan": ["host"]' in said
+
+
+def test_check_mode_says_what_then_changes(host: ContainerHost, tmp_path: Path) -> None:
+    host.run("echo '#!/bin/true' >/root/grype")
+    binary = {"name": "grype", "url": "file:///root/grype", "sha256": host.run("sha256sum /root/grype").split()[0]}
+
+    def converge(*options: str) -> None:
+        scan(host.name, tmp_path / "reports", *options, **DEFINED, docker_scan_binaries=[binary])
+
+    assert check_mode.tried(converge, tmp_path / "changes") == []
+    host.run("rm /usr/local/bin/grype")
 
 
 def test_what_is_there_is_found_and_what_is_not_is_not(host: ContainerHost, tmp_path: Path) -> None:

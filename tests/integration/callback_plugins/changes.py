@@ -25,7 +25,7 @@ description: For tests that compare what check mode said with what a run then di
 
 
 class CallbackModule(CallbackBase):
-    """Writes {"playbook": name, "check": bool, "changed": [[host, task, items changed]]} when the run ends.
+    """Writes {"playbook": name, "check": bool, "changed": [[host, task, its file, items changed]]} when the run ends.
 
     A task is named with its role. A task without a loop counts as one item; a task may come several times.
     """
@@ -38,7 +38,7 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._playbook = ""
-        self._changed: list[tuple[str, str, int]] = []
+        self._changed: list[tuple[str, str, str, int]] = []
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
         """Note the playbook's name."""
@@ -49,7 +49,8 @@ class CallbackModule(CallbackBase):
         found: dict[str, Any] = result.result
         if found.get("changed"):
             items = sum(bool(item.get("changed")) for item in found.get("results", [found]))
-            self._changed.append((result.host.get_name(), result.task.get_name(), items))
+            task = result.task
+            self._changed.append((result.host.get_name(), task.get_name(), str(task.get_path()), items))
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Write the file, whose name sorts by time."""
