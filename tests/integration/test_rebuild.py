@@ -11,6 +11,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.tests.integration import check_mode
 from ansible_collections.breakwater.docker.tests.integration.container_host import (
     ROOT,
     ContainerHost,
@@ -71,7 +72,7 @@ def play(name: str, inventory: str = NAME, *arguments: str, code: int = 0, **giv
     return playbook(name, inventory, *arguments, "-e", json.dumps(given), timeout=600, code=code)
 
 
-def rebuild(directory: Path, *arguments: str, code: int = 0) -> str:
+def rebuild(directory: Path, *arguments: str, code: int = 0, **given: Any) -> str:
     """Run the playbook over two hosts, which are one."""
     inventory = directory / "inventory"
     inventory.write_text(f"first ansible_host={NAME}\nsecond ansible_host={NAME}\n")
@@ -89,6 +90,7 @@ def rebuild(directory: Path, *arguments: str, code: int = 0) -> str:
         docker_image_rebuild_sign_tasks=str(directory / "sign.yml"),
         docker_image_rebuild_roll_tasks=str(directory / "roll.yml"),
         docker_image_rebuild_report_dir=str(directory / "reports"),
+        **given,
     )
 
 
@@ -103,6 +105,21 @@ def state(host: ContainerHost) -> tuple[str, str]:
     """Return the ids of the image in its name and of the container's image and process."""
     image = host.run("docker image inspect -f '{{.Id}}' app:1").strip()
     return image, host.run("docker inspect -f '{{.Image}} {{.State.Pid}}' app").strip()
+
+
+def test_check_mode_says_what_then_changes(host: ContainerHost, tmp_path: Path) -> None:
+    def converge(*options: str) -> None:
+        before = state(host)
+        rebuild(tmp_path, *options, docker_image_rebuild_fail_on="none")
+        assert (state(host) == before) == ("--check" in options)
+
+    assert check_mode.tried(converge, tmp_path / "changes") == []
+    host.run("rm /root/signed /root/rolled")
+    pins = {"docker_image_rebuild_push": True, "docker_image_rebuild_pins": str(tmp_path / "pins.yml")}
+    said = rebuild(tmp_path, "--check", **pins)
+    assert "The image app:1 would be pushed." in said
+    assert "The role docker_workload would verify the images" in said
+    assert not (tmp_path / "pins.yml").exists()
 
 
 def test_a_candidate_with_a_flaw_changes_nothing(host: ContainerHost, tmp_path: Path) -> None:
