@@ -36,10 +36,10 @@ http:
     minimumtls: tls1.0
     ciphersuites: [TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]
 """
-#: A control that is about timers of the host is satisfied by the role's.
+#: The timers of the role collect the garbage of its own registries only.
 FAILING = {
     *("registry_tls", "registry_authenticates", "registry_debug_private", "registry_http_secret", "registry_not_root"),
-    *("registry_files_private", "registry_capabilities_dropped", "registry_confined"),
+    *("registry_files_private", "registry_capabilities_dropped", "registry_confined", "registry_garbage_collected"),
 }
 
 

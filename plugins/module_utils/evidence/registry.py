@@ -15,7 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.mounts import mount_of, read_mounts
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import Binding, bindings
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.upkeep import collects_garbage
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.upkeep import Examined, Upkeep
 from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import (
@@ -41,11 +41,11 @@ class _Registry(NamedTuple):
     """The container that it runs in, None for one of the host itself."""
     drivers: Mapping[str, str]
     """The drivers of the engine's networks by their names."""
+    upkeep: Upkeep
     told: Lazy[tuple[Effective, Effective]]
     listens: Lazy[list[tuple[str, int]]]
     kernel: Lazy[dict[str, Any]]
     door: Lazy[Any]
-    collected: Lazy[bool]
 
     @property
     def settings(self) -> Effective:
@@ -65,13 +65,13 @@ def collect(
     listed = list(containers)
     known = {str(raw.get("Id")): Document(raw, f"container {raw.get('Name')}") for raw in listed}
     kinds = {str(raw.get("Name")): str(raw.get("Driver")) for raw in networks}
-    collected = Lazy(lambda: collects_garbage(files, listed))
+    upkeep = Upkeep(files, listed)
     found = []
     for process in processes.registries:
         container = next((doc for name, doc in known.items() if _holds(processes, name, process.pid)), None)
         if process.nested and container is None:
             continue
-        found.append(gather(_registry(files, process, container, kinds, collected), _FIELDS))
+        found.append(gather(_registry(files, process, container, kinds, upkeep), _FIELDS))
     return found
 
 
@@ -84,18 +84,18 @@ def _registry(
     process: RegistryProcess,
     container: Document | None,
     kinds: Mapping[str, str],
-    collected: Lazy[bool],
+    upkeep: Upkeep,
 ) -> _Registry:
     registry: _Registry = _Registry(
         files,
         process,
         container,
         kinds,
+        upkeep,
         told=Lazy(lambda: read(files, process)),
         listens=Lazy(lambda: listening(files, process.pid)),
         kernel=Lazy(lambda: confinement.kernel_view(files, process.pid)),
         door=Lazy(lambda: _knock(registry)),
-        collected=collected,
     )
     return registry
 
@@ -229,7 +229,7 @@ _FIELDS = {
     "storage_weaknesses": _storage_weaknesses,
     "delete_enabled": lambda r: r.settings.enabled("storage", "delete", "enabled"),
     "pull_through_cache": lambda r: r.settings.text("proxy", "remoteurl") != "",
-    "garbage_collected": lambda r: r.collected(),
+    "garbage_collected": lambda r: r.upkeep.collects(Examined(r.process, r.container, r.settings)),
     "exposed_files": _exposed_files,
     "user_is_root": lambda r: r.kernel()["uid"] == 0,
     "capabilities": lambda r: r.kernel()["capabilities"],

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils import plain_yaml
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
@@ -100,21 +100,30 @@ def read(files: FileSystem, process: RegistryProcess) -> tuple[Effective, Effect
 
     OSError for what this user may not see, UnreadableError where the file is of a kind that is not read here.
     """
-    environment = dict(
-        entry.partition("=")[::2]
-        for entry in files.read_text(f"/proc/{process.pid}/environ").split("\0")
-        if entry.startswith(_PREFIX)
-    )
-    path = _path(process.arguments) or environment.pop(_PATH_VARIABLE, "")
+    environment = files.read_text(f"/proc/{process.pid}/environ").split("\0")
+    path = _path(process.arguments) or dict(entry.partition("=")[::2] for entry in environment).get(_PATH_VARIABLE, "")
     if not path:
         raise UnreadableError("the registry's arguments and environment name no configuration file")
+    written = load(files, path, inner(process, path))
+    return laid_over(written, environment), written
+
+
+def load(files: FileSystem, path: str, place: str) -> Effective:
+    """Return what a configuration file says, which its reader calls `path` and the host `place`; raises as `read`."""
     try:
-        document = plain_yaml.parse(files.read_text(inner(process, path)))
+        document = plain_yaml.parse(files.read_text(place))
     except ValueError as error:
         raise UnreadableError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise UnreadableError(f"{path} is no configuration of a registry")
-    return Effective(path, overlaid(document, environment)), Effective(path, document)
+    return Effective(path, document)
+
+
+def laid_over(written: Effective, environment: Iterable[str]) -> Effective:
+    """Return what a file says with the variables of an environment, as NAME=VALUE, laid over it."""
+    variables = dict(entry.partition("=")[::2] for entry in environment if entry.startswith(_PREFIX))
+    variables.pop(_PATH_VARIABLE, None)
+    return Effective(written.path, overlaid(written.document, variables))
 
 
 def _path(arguments: tuple[str, ...]) -> str:

@@ -172,26 +172,177 @@ def test_configuration_that_is_not_understood_decides_nothing(tmp_path: Path, co
     assert {"storage", "http_secret", "exposed", "tls", "anonymous", "exposed_files"} <= found["unreadable"].keys()
 
 
-def timer(put: Put, command: str, service: str = "gc", unit: str = "") -> None:
+IMAGES = (
+    "version: 0.1\nstorage: {filesystem: {rootdirectory: /images}, delete: {enabled: true}}\nhttp: {addr: ':5000'}\n"
+)
+Documents = list[dict[str, Any]]
+
+
+def timer(put: Put, command: str, unit: str = "", service: str = "") -> None:
     put("/etc/systemd/system/timers.target.wants/gc.timer", f"[Timer]\nOnCalendar=daily\n{unit}")
-    put(f"/etc/systemd/system/{service}.service", f"[Service]\nExecStart={command}\n")
+    put(
+        f"/etc/systemd/system/{'other' if unit else 'gc'}.service",
+        f"[Service]\n{service}# {command}x\nExecStart={command}\n",
+    )
+
+
+def native(root: Path, put: Put) -> None:
+    """Start a registry of the host, beside another registry's configuration, and a second one for the same images."""
+    run(root, IMAGES)
+    (root / "images").mkdir()
+    (root / "other-images").mkdir()
+    (root / "proc/800/root/images").symlink_to(root / "images")
+    (root / "var/lib").mkdir(parents=True)
+    (root / "var/lib/registry").symlink_to(
+        root / "images"
+    )  # where a driver without that parameter may not be looked for
+    put("/etc/c.yml", IMAGES)
+    put("/etc/twin.yml", IMAGES + "log: {level: debug}\n")
+    put("/etc/other.yml", IMAGES.replace("/images", "/other-images"))
+    put("/etc/s3.yml", CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("command", "collected"),
+    [
+        ("/usr/bin/docker-registry garbage-collect /etc/c.yml", True),
+        ("-/usr/bin/flock /srv/docker /usr/bin/docker-registry garbage-collect -m /etc/twin.yml", True),
+        ("registry garbage-collect /etc/other.yml", False),
+        ("registry garbage-collect /etc/s3.yml", False),
+        ("registry garbage-collect /etc/nothing.yml", False),
+        ("registry garbage-collect --dry-run /etc/c.yml", False),
+        ("/usr/bin/docker exec registry /bin/registry garbage-collect /etc/c.yml", False),
+        ("/usr/bin/docker run -v /images:/images registry:2 garbage-collect /etc/c.yml", False),
+    ],
+)
+def test_timer_collects_the_garbage_of_a_registry_of_the_host(
+    tmp_path: Path, put: Put, command: str, collected: bool
+) -> None:
+    native(tmp_path, put)
+    timer(put, command)
+    assert collect(tmp_path)["garbage_collected"] is collected
 
 
 @pytest.mark.parametrize(
     ("arrange", "collected"),
     [
-        (lambda put: timer(put, "/usr/bin/docker-registry garbage-collect /etc/c.yml"), True),
-        (lambda put: timer(put, "registry garbage-collect c.yml", "other", "Unit=other.service\n"), True),
-        (lambda put: timer(put, "/usr/bin/docker start --attach registry-gc"), True),
-        (lambda put: timer(put, "/usr/bin/docker start --attach registry-gc-other"), False),
-        (lambda put: put("/etc/systemd/system/gc.service", "ExecStart=registry garbage-collect c.yml"), False),
-        (lambda put: put("/etc/cron.d/gc", "0 3 * * 0 root registry garbage-collect /etc/c.yml"), True),
-        (lambda put: put("/etc/crontab", "0 3 * * 0 root docker exec r registry garbage-collect c"), True),
+        (lambda put: timer(put, "registry garbage-collect c.yml", service="WorkingDirectory=/etc\n"), True),
+        (lambda put: timer(put, "registry garbage-collect c.yml"), False),
+        (lambda put: timer(put, "registry garbage-collect /etc/c.yml", unit="Unit=other.service\n"), True),
+        (lambda put: timer(put, "registry \\\n  garbage-collect \\\n  /etc/c.yml"), True),
+        (lambda put: put("/etc/systemd/system/gc.service", "ExecStart=registry garbage-collect /etc/c.yml"), False),
+        (lambda put: put("/etc/cron.d/gc", "0 3 * * 0 root registry garbage-collect /etc/c.yml >/dev/null 2>&1"), True),
+        (lambda put: put("/etc/cron.d/gc", "#0 3 * * 0 root registry garbage-collect /etc/c.yml"), False),
+        (
+            lambda put: put("/etc/cron.weekly/gc", "#!/bin/sh\ntrue && exec registry garbage-collect '/etc/c.yml'\n"),
+            True,
+        ),
+        (lambda put: put("/etc/crontab", "0 3 * * 0 root sh -c 'registry garbage-collect /etc/other.yml'"), False),
         (lambda put: None, False),
     ],
 )
-def test_garbage_is_collected(tmp_path: Path, put: Put, arrange: Callable[[Put], Any], collected: bool) -> None:
-    run(tmp_path)
+def test_what_runs_at_set_times(tmp_path: Path, put: Put, arrange: Callable[[Put], Any], collected: bool) -> None:
+    native(tmp_path, put)
     arrange(put)
-    gatherer = container(Id="d" * 64, Name="/registry-gc", Args=["garbage-collect", "/etc/config.yml"])
-    assert collect(tmp_path, gatherer)["garbage_collected"] is collected
+    assert collect(tmp_path)["garbage_collected"] is collected
+
+
+def test_other_storage_is_told_by_its_options(tmp_path: Path, put: Put) -> None:
+    run(tmp_path)
+    put("/etc/same.yml", CONFIG.replace(SECRET, "another-key"))
+    put("/etc/other.yml", CONFIG.replace("bucket: images", "bucket: others"))
+    timer(put, "registry garbage-collect /etc/other.yml")
+    assert collect(tmp_path)["garbage_collected"] is False
+    timer(put, "registry garbage-collect /etc/same.yml")
+    assert collect(tmp_path)["garbage_collected"] is True
+
+
+def test_configuration_that_the_timer_names_and_nobody_understands(tmp_path: Path, put: Put) -> None:
+    native(tmp_path, put)
+    put("/etc/c.yml", "- a\n")
+    timer(put, "registry garbage-collect /etc/c.yml")
+    found = collect(tmp_path)
+    assert found["garbage_collected"] is None
+    assert found["unreadable"]["garbage_collected"] == "/etc/c.yml is no configuration of a registry"
+
+
+def contained(root: Path, put: Put) -> Documents:
+    """Start a registry in a container that Compose made; return it and containers that collect garbage."""
+    run(root, IMAGES, cgroup=f"/docker/{ID}", NSpid="800\t1")
+    for name in ("srv/reg", "srv/reg2", "srv/etc", "srv/etc2"):
+        (root / name).mkdir(parents=True)
+    (root / "proc/800/root/images").symlink_to(root / "srv/reg")
+    put("/srv/etc/config.yml", IMAGES)
+    put("/srv/etc2/config.yml", IMAGES)
+    labels = {"service": "store", "project": "hub", "project.working_dir": "/opt/hub"}
+
+    def made(name: str, images: str = "", etc: str = "", **changes: Any) -> dict[str, Any]:
+        mounts = [(images, "/images"), (etc, "/etc/distribution")]
+        told = {
+            **{"Id": name[0] * 64, "Name": f"/{name}", "Image": "sha256:1", "Args": ["garbage-collect", "config.yml"]},
+            "Config": {"Labels": {}, "Env": [], "WorkingDir": "/etc/distribution"},
+            "Mounts": [{"Source": source, "Destination": target} for source, target in mounts if source],
+        }
+        return {**told, **changes}
+
+    registry_container = container(
+        Image="sha256:1",
+        Config={"Labels": {f"com.docker.compose.{key}": value for key, value in labels.items()}, "Env": []},
+        Mounts=[{"Name": "reg", "Source": "/srv/reg", "Destination": "/images"}],
+    )
+    other = {"Labels": {}, "Env": ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/elsewhere"], "WorkingDir": "/"}
+    built_in = {"Labels": {}, "Env": [], "WorkingDir": "/etc"}
+    return [
+        registry_container,
+        made("registry-gc", "/srv/reg", "/srv/etc"),
+        made("gc-of-other", "/srv/reg2", "/srv/etc2"),
+        made(
+            "gc-elsewhere",
+            "/srv/reg",
+            "/srv/etc",
+            Config=other,
+            Args=["garbage-collect", "/etc/distribution/config.yml"],
+        ),
+        made("gc-dry", "/srv/reg", "/srv/etc", Args=["garbage-collect", "-d", "config.yml"]),
+        made("image-gc", "/srv/reg", Config=built_in),
+        made("other-image-gc", "/srv/reg", Config=built_in, Image="sha256:2"),
+        made("no-volume-gc", etc="/srv/etc"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "collected"),
+    [
+        *[("start --attach registry-gc", True), (f"start {'r' * 12}", True), ("start registry-gc-other", False)],
+        *[("start gc-of-other", False), ("start gc-elsewhere", False), ("start gc-dry", False)],
+        *[("start image-gc", True), ("start other-image-gc", False), ("start no-volume-gc", False)],
+        ("exec registry /bin/registry garbage-collect /etc/config.yml", True),
+        (f"exec -i {ID[:12]} registry garbage-collect --delete-untagged=true /etc/config.yml", True),
+        ("exec $(docker ps -qf name=registry) registry garbage-collect /etc/config.yml", True),
+        ("exec other registry garbage-collect /etc/config.yml", False),
+        ("exec registry registry garbage-collect /etc/nothing.yml", False),
+        ("run --rm --volumes-from registry registry:2 garbage-collect /etc/config.yml", True),
+        ("run --rm --volumes-from=registry registry:2 garbage-collect /etc/config.yml", True),
+        ("run --rm --volumes-from other registry:2 garbage-collect /etc/config.yml", False),
+        ("run --rm -v /srv/reg:/images:rw registry:2 garbage-collect /etc/config.yml", True),
+        ("run --rm --mount type=volume,src=reg,dst=/x registry:2 garbage-collect /etc/config.yml", True),
+        ("run --rm -v /srv/reg2:/images registry:2 registry garbage-collect /etc/config.yml", False),
+        ("compose -p hub exec store registry garbage-collect /etc/config.yml", True),
+        ("compose -p hub exec other registry garbage-collect /etc/config.yml", False),
+        ("compose -p other exec store registry garbage-collect /etc/config.yml", False),
+        ("compose --project-directory=/opt/hub run --rm store garbage-collect /etc/config.yml", True),
+    ],
+)
+def test_timer_collects_the_garbage_of_a_container(tmp_path: Path, put: Put, command: str, collected: bool) -> None:
+    timer(put, f"/usr/bin/docker {command}")
+    assert collect(tmp_path, *contained(tmp_path, put))["garbage_collected"] is collected
+
+
+def test_a_registry_of_the_host_is_not_collected_by_the_container_of_another(tmp_path: Path, put: Put) -> None:
+    _registry, *others = contained(tmp_path, put)
+    run_as_native = tmp_path / "proc/800"
+    (run_as_native / "cgroup").write_text("0::/system.slice/registry.service\n", encoding="utf-8")
+    status = (run_as_native / "status").read_text(encoding="utf-8").replace("800\t1", "800")
+    (run_as_native / "status").write_text(status, encoding="utf-8")
+    timer(put, "/usr/bin/docker start gc-of-other")
+    assert collect(tmp_path, *others)["garbage_collected"] is False
