@@ -4,18 +4,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
 import textwrap
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from ansible_collections.breakwater.docker.tests.integration import container_host
 from ansible_collections.breakwater.docker.tests.integration.container_host import ContainerHost
 
-GUIDE = (Path(__file__).parents[2] / "docs/incidents.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/incidents.md").read_text(encoding="utf-8")
+NAME = f"incidents-{os.getpid()}"
+REGISTRY = f"{NAME}:5000"
+PASSWORD = "correct-horse-battery"
+SSH = (
+    *("ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5"),
+    *("-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1"),
+)
+PUBLISH = """
+cd $(mktemp -d) && printf '{content}' >key.pem && printf 'FROM busybox:local\\nCOPY key.pem /\\n' >Dockerfile
+DOCKER_BUILDKIT=0 docker build --quiet --no-cache --tag {image} . && docker push --quiet {image}
+"""
 
 
 def commands(title: str) -> list[str]:
@@ -26,12 +40,56 @@ def commands(title: str) -> list[str]:
     return [textwrap.dedent(block) for block in blocks]
 
 
+def at_the_console(changed: str) -> str:
+    """Return what the guide lets type at the console of a host that is locked out."""
+    [command] = re.findall(rf"^\| `{changed}` \| `([^`]+)`", GUIDE, re.MULTILINE)
+    return command
+
+
 @pytest.fixture(scope="module")
 def host() -> Iterator[ContainerHost]:
-    with container_host.started(f"incidents-{os.getpid()}") as started:
+    with container_host.started(NAME) as started:
         image = "docker save busybox:local | docker exec -i NAME docker load".replace("NAME", started.name)
         container_host.run("sh", "-c", image)
         yield started
+
+
+class Site:
+    """The controller's directory with the inventory, and where the hosts' administrator types."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def write(self, **variables: Any) -> None:
+        """Write the inventory."""
+        hosts = {NAME: {"ansible_connection": "community.docker.docker"}}
+        groups = {"hosts": hosts, "children": {"registry": {"hosts": hosts}}, "vars": variables}
+        (self.directory / "inventory").write_text(json.dumps({"all": groups}))
+
+    def run(self, script: str, **environment: str) -> str:
+        """Run a script on the controller."""
+        done = self.attempt(script, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def attempt(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a script on the controller that may fail."""
+        given = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1"}
+        return subprocess.run(
+            ["sh", "-euc", script],
+            cwd=self.directory,
+            env={**os.environ, **given, **environment},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
 
 
 def test_compromised_container_is_cut_off_frozen_and_kept(host: ContainerHost) -> None:
@@ -42,7 +100,7 @@ def test_compromised_container_is_cut_off_frozen_and_kept(host: ContainerHost) -
     assert host.run("docker ps --format '{{.Names}} {{.Status}} {{.Networks}}'").strip().endswith("(Paused)")
     assert "A /new" in host.run("cat /root/diff.txt")
     assert "new\n" in host.run("tar -tf /root/files.tar")
-    host.run("docker unpause web")  # a host whose processes are frozen can't be removed
+    host.run("docker unpause web && docker rm -f web")  # a host whose processes are frozen can't be removed
 
 
 def test_engine_that_does_not_start_gets_its_former_configuration(host: ContainerHost) -> None:
@@ -52,3 +110,128 @@ def test_engine_that_does_not_start_gets_its_former_configuration(host: Containe
     told = host.run(block.replace("dockerd --validate", "! dockerd --validate"))
     assert "nonsense" in told
     assert host.run("docker info --format '{{.Debug}}'") == "true\n"
+
+
+@pytest.fixture(scope="module")
+def sshd(host: ContainerHost) -> str:
+    """Return the address of the host, on which bob logs in with his password."""
+    host.run("apt-get update -qq && apt-get install -qq -y --no-install-recommends openssh-server", timeout=240)
+    host.run(f"useradd --create-home bob && echo bob:{PASSWORD} | chpasswd && systemctl start ssh")
+    return host.run("hostname --ip-address").split()[0]
+
+
+def logged_in(site: Site, address: str) -> bool:
+    """Tell whether bob gets in by ssh."""
+    ask = site.directory / "ask"
+    ask.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
+    ask.chmod(0o700)
+    done = site.attempt(" ".join((*SSH, f"bob@{address}", "id -un")), SSH_ASKPASS=str(ask), SSH_ASKPASS_REQUIRE="force")
+    return done.stdout == "bob\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "area", "variables"),
+    [
+        ("docker_host_sshd", "host", {"docker_host_sshd": True}),
+        ("docker_firewall", "firewall", {"docker_firewall_input": [{"port": 22, "sources": ["192.0.2.1"]}]}),
+    ],
+)
+def test_host_that_is_locked_out_is_let_in_from_its_console(
+    host: ContainerHost, sshd: str, site: Site, changed: str, area: str, variables: dict[str, Any]
+) -> None:
+    assert logged_in(site, sshd)
+    site.write(docker_hardening_areas=[area], **variables)
+    tags = "--tags sshd" if area == "host" else ""
+    site.run(f"ansible-playbook breakwater.docker.harden -i inventory {tags}")
+    assert not logged_in(site, sshd)
+    host.run(at_the_console(changed))
+    assert logged_in(site, sshd)
+
+
+@pytest.fixture(scope="module")
+def registry(host: ContainerHost, tmp_path_factory: pytest.TempPathFactory) -> ContainerHost:
+    """The host as a registry of its own, and logged in there."""
+    made = Site(tmp_path_factory.mktemp("registry"))
+    made.write(
+        docker_registry_names=[NAME],
+        docker_registry_ca_dir=str(made.directory / "ca"),
+        docker_registry_ca_passphrase=PASSWORD,
+        docker_registry_client_registries=[{"address": REGISTRY}],
+        docker_registry_client_ca_dir=str(made.directory / "ca"),
+        docker_registry_users=[{"name": "ci", "password": PASSWORD}],
+    )
+    made.run("ansible-playbook breakwater.docker.registry -i inventory")
+    host.run(f"echo {PASSWORD} | docker login --username ci --password-stdin {REGISTRY}")
+    return host
+
+
+def filled(block: str, reference: str) -> str:
+    """Put an image, named by its digest, and its registry into commands of the guide."""
+    repository, digest = reference.removeprefix(f"{REGISTRY}/").split("@")
+    names = {"REPOSITORY": repository, "REGISTRY": REGISTRY, "DIGEST": digest, "USER": f"ci:{PASSWORD}"}
+    return re.sub("|".join(names), lambda found: names[found.group()], block)
+
+
+def kept(host: ContainerHost, content: str) -> bool:
+    """Tell whether a layer in the registry has the content."""
+    script = (
+        f"find /var/lib/docker-registry -path '*blobs*' -name data -exec zgrep --text --quiet {content} {{}} ';' -print"
+    )
+    return host.run(script) != ""
+
+
+def test_secret_leaves_the_registry_and_the_host(registry: ContainerHost) -> None:
+    image = f"{REGISTRY}/team/web:1"
+    registry.run(PUBLISH.format(image=image, content="geheim"))
+    known, delete, collect, remove = commands("A secret is in an image")
+    reference = registry.run(known.replace("IMAGE", image)).strip()
+    registry.run(PUBLISH.format(image=image, content="public"))
+    registry.run(collect)
+    assert kept(registry, "geheim"), "what has no name is not collected"
+    registry.run(filled(delete, reference))
+    registry.run(filled(remove, reference))
+    registry.run(collect)
+    assert not kept(registry, "geheim")
+    registry.wait_for(f"docker pull {image}")
+    registry.run(f"! docker pull {reference}; ! docker image inspect {reference}; docker image rm {image}")
+
+
+def verdicts(site: Site, audit: str) -> dict[str, str]:
+    """Run the audit's command; return what it says of each image's signature, by the image's repository."""
+    site.run(audit)
+    [report] = json.loads((site.directory / "audit/report.json").read_text())["hosts"]
+    found = {item["object"]["name"]: item["status"] for item in report["findings"]}
+    return {re.split("[@:][^@:]*$", name.removeprefix(f"{REGISTRY}/"))[0]: status for name, status in found.items()}
+
+
+def test_what_only_a_stolen_key_has_signed_is_refused(registry: ContainerHost, site: Site) -> None:
+    cosign = f"cd /root; export COSIGN_PASSWORD=x SSL_CERT_FILE=/etc/docker/certs.d/{REGISTRY}/ca.crt; "
+    registry.run("apt-get update -qq && apt-get install -qq -y cosign", timeout=240)
+    generate, used, sign, harden, audit = commands("A signing key is known to others")
+    registry.run(cosign + generate.replace("renewed", "old"))
+    references = {}
+    for name in ("ours", "theirs"):
+        image = f"{REGISTRY}/{name}:1"
+        registry.run(PUBLISH.format(image=image, content=name))
+        references[name] = registry.run(f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {image}").strip()
+        registry.run(cosign + filled(sign.replace("renewed", "old"), references[name]))
+        registry.run(f"docker run --detach --name {name} {references[name]} sleep 100000")
+
+    def trust(key: str) -> None:
+        site.write(
+            docker_image_trust_keys={"release": registry.run(f"cat /root/{key}.pub")},
+            docker_image_trust_policy=[{"repository": f"{REGISTRY}/*", "keys": ["release"]}],
+            docker_compliance_report_dir=str(site.directory / "audit"),
+        )
+        site.run(harden)
+
+    trust("old")
+    before = verdicts(site, audit)
+    assert (before["ours"], before["theirs"]) == ("pass", "pass")
+    registry.run(cosign + generate)
+    assert references["ours"] in registry.run(used)
+    registry.run(cosign + filled(sign, references["ours"]))
+    trust("renewed")
+    after = verdicts(site, audit)
+    assert (after["ours"], after["theirs"]) == ("pass", "fail")
+    assert len(registry.run("docker ps --quiet --filter name=ours --filter name=theirs").split()) == 2
