@@ -39,9 +39,10 @@ def environment(directory: Path) -> dict[str, str]:
     }
 
 
-def recorded(directory: Path) -> list[Run]:
-    """Return the runs in their order."""
-    return [_run(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("*.json"))]
+def recorded(directory: Path, playbook: str | None = None) -> list[Run]:
+    """Return the runs in their order, all or those of a playbook."""
+    found = [_run(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("*.json"))]
+    return [run for run in found if playbook in (None, run.playbook)]
 
 
 def _run(record: dict[str, Any]) -> Run:
