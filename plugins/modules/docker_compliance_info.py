@@ -48,7 +48,9 @@ options:
     type: int
     default: 30
   deep_scan:
-    description: Looks for programs with setuid or setgid bits in the layers of the images, which takes long.
+    description:
+      - Looks for programs with setuid or setgid bits and for secrets in the layers of the images, which takes long.
+      - In containerd's image store this needs a running container of the image.
     type: bool
     default: false
   profile:

@@ -53,7 +53,8 @@ def collect(
     users = Lazy(lambda: sprawl.used_images(documents.containers))
     no_users: dict[str, list[str]] = {}
     known_users = _or_empty(users, no_users)
-    scanner = LayerScanner(files, str(documents.info.get("DockerRootDir") or "/var/lib/docker")) if deep_scan else None
+    data_root = str(documents.info.get("DockerRootDir") or "/var/lib/docker")
+    scanner = LayerScanner(files, data_root, documents.containers) if deep_scan else None
     listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
     listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now

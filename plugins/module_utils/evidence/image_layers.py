@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # Programs in an image that run with other rights than their caller's, and files with secrets, found in the layers'
-# directories on disk. Of a secret only the file's path leaves the host.
+# directories on disk; those of containerd's image store can be found while a container of the image runs. Of a secret
+# only the file's path leaves the host.
 # Source: the kernel's Documentation/filesystems/overlayfs. Directories that a layer made opaque are not recognised.
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import stat
 from typing import Iterator, Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.mounts import lower_layers, read_mounts
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import holds_key, holds_secret
 
@@ -38,9 +41,12 @@ class _Found(NamedTuple):
 class LayerScanner:
     """Scans the layers of images; a layer that several images share is walked once."""
 
-    def __init__(self, files: FileSystem, data_root: str) -> None:
+    def __init__(self, files: FileSystem, data_root: str, containers: Sequence[Mapping[str, object]] = ()) -> None:
+        """Prepare to scan below the engine's `data_root`; `containers` are the inspection documents of all."""
         self._files = files
         self._data_root = data_root.rstrip("/") + "/"
+        self._containers = containers
+        self._mounts = Lazy(lambda: {mount.point: mount for mount in read_mounts(files)})
         self._known: dict[str, _Found] = {}
         self._entries = 0
 
@@ -69,7 +75,7 @@ class LayerScanner:
     def _layers(self, image: Document) -> list[str]:
         """Return the directories of the layers, the uppermost first."""
         if not image.has("GraphDriver", "Data", "UpperDir"):
-            raise UnreadableError("the storage driver keeps the image's layers in no directory that can be scanned")
+            return self._mounted_layers(image.string("Id"))
         upper = image.string("GraphDriver", "Data", "UpperDir")
         lower = image.string("GraphDriver", "Data", "LowerDir") if image.has("GraphDriver", "Data", "LowerDir") else ""
         layers = [upper, *(path for path in lower.split(":") if path)]
@@ -77,6 +83,17 @@ class LayerScanner:
             if not path.startswith(self._data_root) or ".." in path.split("/"):
                 raise UnreadableError(f"the engine names a layer outside of its directory {self._data_root}")
         return layers
+
+    def _mounted_layers(self, identifier: str) -> list[str]:
+        """Return the layers below a running container's own: containerd's image store tells by no API what it has."""
+        for container in self._containers:
+            mount = self._mounts().get(f"{self._data_root}rootfs/overlayfs/{container.get('Id')}")
+            if container.get("Image") == identifier and mount:
+                return lower_layers(mount)
+        raise UnreadableError(
+            "the storage driver keeps the image's layers in no directory that can be scanned (containerd's image store"
+            " shows them while a container of the image runs)"
+        )
 
     def _scan(self, layer: str) -> _Found:
         if layer not in self._known:

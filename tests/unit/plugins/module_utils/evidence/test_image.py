@@ -234,9 +234,39 @@ def test_layers_elsewhere_are_not_walked(files: LocalFileSystem, path: str) -> N
 @pytest.mark.parametrize(
     "raw", [{}, {"GraphDriver": None}, {"GraphDriver": {"Data": None}}, {"GraphDriver": {"Data": {"Dir": "x"}}}]
 )
-def test_other_storage_drivers_are_told(files: LocalFileSystem, raw: Any) -> None:
+def test_other_storage_drivers_are_told(files: LocalFileSystem, put: Callable[..., Path], raw: Any) -> None:
+    put("/proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
     with pytest.raises(UnreadableError, match="storage driver"):
-        scan(files, raw)
+        scan(files, {"Id": "sha256:aa", **raw})
+
+
+@pytest.mark.parametrize(
+    "lower",
+    [
+        "lowerdir=/c/snapshots/6/fs:/c/snapshots/1/fs",
+        "lowerdir=6/fs:1/fs",
+        "lowerdir+=/c/snapshots/6/fs,lowerdir+=/c/snapshots/1/fs",
+    ],
+)
+def test_layers_of_the_containerd_image_store_are_those_of_a_running_container(
+    files: LocalFileSystem, put: Callable[..., Path], lower: str
+) -> None:
+    point = "/var/lib/docker/rootfs/overlayfs/c1"
+    overlay = f"{lower},upperdir=/c/snapshots/7/fs,workdir=/c/snapshots/7/work"
+    put(
+        "/proc/self/mountinfo",
+        f"22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n90 22 0:9 / {point} rw - overlay overlay rw,{overlay}\n",
+    )
+    put("/c/snapshots/1/fs/bin/su", mode=0o4755)
+    put("/c/snapshots/1/fs/bin/replaced", mode=0o4755)
+    put("/c/snapshots/6/fs/bin/replaced", mode=0o755)
+    put("/c/snapshots/7/fs/bin/of_the_container", mode=0o4755)
+    containers = [{"Id": "c0", "Image": "sha256:aa"}, {"Id": "c1", "Image": "sha256:aa"}]
+    scanner = LayerScanner(files, "/var/lib/docker", containers)
+    inspection = {"Id": "sha256:aa", "GraphDriver": {"Name": "overlayfs", "Data": None}}
+    assert scanner.setuid_files(inspection) == ["/bin/su"]
+    with pytest.raises(UnreadableError, match="while a container of the image runs"):
+        scanner.setuid_files({**inspection, "Id": "sha256:bb"})
 
 
 def test_a_scan_has_an_end(files: LocalFileSystem, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
