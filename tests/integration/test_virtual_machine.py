@@ -13,6 +13,7 @@ from typing import Callable, Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.tests.integration import check_mode
 from ansible_collections.breakwater.docker.tests.integration.container_host import ROOT, run
 
 NAME = "breakwater-smoke"
@@ -21,31 +22,50 @@ PROFILE = {"name": "lab", "readable": ["/"], "executable": ["/bin/"]}
 Ssh = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
-def play(name: str, **variables: object) -> str:
+def play(name: str, *options: str, **variables: object) -> str:
     """Run a playbook of the collection on the machine."""
-    connection = ("--ssh-common-args", f"-F {SSH_CONFIG}")
-    return run("ansible-playbook", name, "-i", f"{NAME},", *connection, "-e", json.dumps(variables), timeout=600)
+    given = ("--ssh-common-args", f"-F {SSH_CONFIG}", *options, "-e", json.dumps(variables))
+    return run("ansible-playbook", name, "-i", f"{NAME},", *given, timeout=600)
 
 
 @pytest.fixture(scope="module")
-def ssh() -> Iterator[Ssh]:
-    """Return what runs a script on a machine with containers under the engine's profile and one of its own."""
+def machine() -> Iterator[None]:
     run(sys.executable, "tests/bed/vm.py", "start", NAME, "debian13", timeout=900)
+    try:
+        yield
+    finally:
+        run(sys.executable, "tests/bed/vm.py", "stop", NAME)
+
+
+@pytest.fixture(scope="module")
+def differences(machine: None, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Give the machine a profile; return how what check mode says of that differs from what then changes."""
+
+    def harden(*options: str) -> None:
+        given = {"docker_hardening_areas": ["apparmor"], "docker_apparmor_profiles": [PROFILE]}
+        play("breakwater.docker.harden", *options, **given)
+
+    return check_mode.tried(harden, tmp_path_factory.mktemp("changes"))
+
+
+@pytest.fixture(scope="module")
+def ssh(differences: list[str]) -> Ssh:
+    """Return what runs a script on the machine with containers under the engine's profile and one of its own."""
 
     def script(text: str) -> subprocess.CompletedProcess[str]:
         command = ["ssh", "-F", str(SSH_CONFIG), NAME, text]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
-    try:
-        play("breakwater.docker.harden", docker_hardening_areas=["apparmor"], docker_apparmor_profiles=[PROFILE])
-        started = script(
-            "docker load -qi /usr/share/breakwater/busybox.tar && docker run -d --name plain busybox:local sleep 10000"
-            " && docker run -d --name lab --security-opt apparmor=lab busybox:local sleep 10000"
-        )
-        assert started.returncode == 0, started.stderr
-        yield script
-    finally:
-        run(sys.executable, "tests/bed/vm.py", "stop", NAME)
+    started = script(
+        "docker load -qi /usr/share/breakwater/busybox.tar && docker run -d --name plain busybox:local sleep 10000"
+        " && docker run -d --name lab --security-opt apparmor=lab busybox:local sleep 10000"
+    )
+    assert started.returncode == 0, started.stderr
+    return script
+
+
+def test_check_mode_says_what_then_changes(differences: list[str]) -> None:
+    assert differences == []
 
 
 def test_profile_of_ones_own_refuses_what_the_engines_allows(ssh: Ssh) -> None:
