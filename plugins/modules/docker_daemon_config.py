@@ -41,6 +41,11 @@ options:
   candidate_version:
     description: The version to assume where no dockerd is installed yet, to predict in check mode.
     type: str
+  assumed:
+    description:
+      - In check mode, what an earlier task of the same run would have made of the file, by its RV(predicted). It counts
+        instead of what the file says and the engine runs by.
+    type: dict
   allow_data_move:
     description:
       - Allows changing C(userns-remap), C(data-root), C(storage-driver) or the containerd image store, after which the
@@ -165,6 +170,11 @@ deferred_keys:
   elements: str
   returned: success
   sample: []
+predicted:
+  description: What the file would say, without keys that have secrets, for O(assumed) of later tasks.
+  type: dict
+  returned: in check mode
+  sample: {live-restore: true}
 restart_allowed:
   description:
     - Whether dockerd may be restarted now, since O(restart) allows it and no container would be stopped without
@@ -188,6 +198,7 @@ import contextlib
 import os
 import tempfile
 import time
+from dataclasses import replace
 from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
@@ -199,25 +210,19 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.ap
     check_consent,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import local_socket
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.documents import (
+    read_documents,
+    started_since,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
     DEFAULT_SOCKET,
     EngineHost,
     config_file_of,
 )
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import (
-    ConfigFile,
-    locked,
-    parse,
-    render,
-)
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import (
-    Document,
-    Plan,
-    make_plan,
-    secrets,
-)
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, locked, render
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Plan, make_plan, secrets
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.restart_window import may_restart
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, render_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import render_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -226,35 +231,12 @@ TLS_FILES = ("tlscacert", "tlscert", "tlskey")
 DROP_INS = "/etc/systemd/system/docker.service.d"
 
 
-def started_since(file: ConfigFile, unit: Unit) -> bool:
-    """Tell whether dockerd has been started since the file was left to its next start, and so runs by it."""
-    return file.deferred() not in (None, unit.start) and unit.active_state == "active"
-
-
 def unit_settings(module: AnsibleModule, host: EngineHost) -> UnitSettings:
     """Return the unit's settings as they are and as they shall be."""
     file = ConfigFile(f"{DROP_INS}/breakwater.conf")
     before = file.read() or ""
     wanted = module.params["unit"]
     return UnitSettings(file, before, before if wanted is None or not host.systemd else render_settings(wanted))
-
-
-def read_documents(module: AnsibleModule, file: ConfigFile, unit: Unit) -> tuple[Document | None, Document | None]:
-    """Return what the file says and what the engine runs by; None for what can't be parsed and may be replaced."""
-    current: Document | None = None
-    try:
-        current = parse(file.read() or "", file.path)
-    except InputError as error:
-        if not module.params["replace_invalid"]:
-            hint = "Correct it, or set replace_invalid: true to keep it aside and write a new one; nothing was changed."
-            raise InputError(f"{error} {hint}") from None
-    unfinished = file.unfinished()
-    if unfinished is None or started_since(file, unit):
-        return current, current
-    try:
-        return current, parse(unfinished, file.path)
-    except InputError:
-        return current, None
 
 
 def validate(module: AnsibleModule, host: EngineHost, plan: Plan, version: Any) -> None:
@@ -307,10 +289,18 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         raise InputError(f"dockerd reads {in_use}, not {params['path']}: set path to it. Nothing was changed.")
     restart_allowed = may_restart(params["restart"], params["restart_window"], time.localtime())
     settings = unit_settings(module, host)
-    current, running = read_documents(module, file, host.unit)
+    assumed = params["assumed"] if module.check_mode else None
+    current, running = read_documents(file, host.unit, params["replace_invalid"] or assumed is not None)
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
+    if assumed is not None:
+        current = running = assumed
+        state = replace(state, network={})  # the earlier task has told what its default network comes to
+    elif current is None:
+        module.warn(
+            f"{file.path} can't be parsed: a new one replaces it; it is kept as {file.path}.breakwater-invalid."
+        )
     plan = make_plan(current or {}, running, params["defaults"], params["config"], state)
     consent = Consent(params["allow_data_move"], params["allow_interruption"], restart=params["restart"] != "never")
     check_consent(plan, state, consent)
@@ -335,6 +325,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     deferred = [key for key in plan.changed if key not in plan.reloaded] if transaction.deferred else []
     warn(module, plan, deferred)
     interrupts = state.containers and not plan.document.get("live-restore") and not params["allow_interruption"]
+    predicted = {key: value for key, value in plan.document.items() if not secrets(value, key)}
     return {
         "changed": config_changed or unit_changed,
         "action": plan.action,
@@ -346,6 +337,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "restart_allowed": restart_allowed and not interrupts,
         "unit_changed": unit_changed,
         "engine_version": state.version,
+        **({"predicted": predicted} if module.check_mode else {}),
         "diff": [
             {
                 "before_header": file.path,
@@ -372,6 +364,7 @@ def main() -> None:
             "defaults": {"type": "dict", "default": {}, "no_log": True},
             "path": {"type": "path", "default": "/etc/docker/daemon.json"},
             "candidate_version": {"type": "str"},
+            "assumed": {"type": "dict"},
             "allow_data_move": {"type": "bool", "default": False},
             "allow_interruption": {"type": "bool", "default": False},
             "restart": {"choices": ["auto", "never", "window"], "default": "auto"},

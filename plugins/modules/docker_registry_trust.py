@@ -40,6 +40,10 @@ options:
         type: str
         choices: [present, absent]
         default: present
+  daemon_insecure_registries:
+    description: What C(insecure-registries) will be. In check mode this counts instead of what the file says.
+    type: list
+    elements: str
 attributes:
   check_mode:
     support: full
@@ -87,7 +91,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     registries = [trust.parse(item) for item in module.params["registries"]]
     host = trust.TrustHost()
     steps = [step for step in map(host.plan, registries) if step.changed]
-    current = parse(ConfigFile(DAEMON_JSON).read() or "", DAEMON_JSON).get("insecure-registries")
+    current = module.params["daemon_insecure_registries"] if module.check_mode else None
+    if current is None:
+        current = parse(ConfigFile(DAEMON_JSON).read() or "", DAEMON_JSON).get("insecure-registries")
     if not module.check_mode:
         for step in steps:
             host.apply(step)
@@ -119,7 +125,10 @@ def main() -> None:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     module = AnsibleModule(
-        argument_spec={"registries": {"type": "list", "elements": "dict", "required": True, "options": registry}},
+        argument_spec={
+            "registries": {"type": "list", "elements": "dict", "required": True, "options": registry},
+            "daemon_insecure_registries": {"type": "list", "elements": "str"},
+        },
         supports_check_mode=True,
     )
     try:
