@@ -152,7 +152,7 @@ def prove(allowed: bool) -> dict[str, Any]:
     with EngineApi(DEFAULT_SOCKET) as reader:
         evidence = collect(reader, files, commands, DEFAULT_SOCKET)
     containers = [
-        {"name": item["name"], "exposed": running.exposures(item, evidence["networks"])}
+        {"name": item["name"], "exposed": running.exposures(item, evidence)}
         for item in evidence["containers"]
         if item["running"]
     ]

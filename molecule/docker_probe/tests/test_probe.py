@@ -126,12 +126,23 @@ def test_reasons_name_the_registries() -> None:
 @pytest.mark.parametrize("name", PLAIN)
 def test_running_containers_are_judged(name: str) -> None:
     told = {item["name"]: {found["probe"] for found in item["exposed"]} for item in proofs()[name]["containers"]}
-    assert told["careful"] == set()
+    # there is no policy for images, and this one was loaded from a file
+    assert told["careful"] == {"unsigned_image"}
     assert {"shocker", "mount", "kernel_module", "user_namespace", "host_root"} <= told["strong"]
     assert "docker_socket" in told["socket"]
     assert "shocker" not in told["socket"]
     assert "socket" in proofs()[name]["threats"]["T4"]["exposed_containers"]
     assert "socket" not in proofs()[name]["threats"]["T1"]["exposed_containers"]
+
+
+def test_running_containers_are_judged_by_their_image() -> None:
+    told = {
+        item["name"]: {found["probe"]: found["reason"] for found in item["exposed"]}
+        for item in proofs()[OPEN]["containers"]
+    }
+    # the policy of this host accepts every image of a registry
+    assert "unsigned_image" not in told["pushed"]
+    assert told["pushed"]["registry"].startswith("its image is of localhost:5000,")
 
 
 @pytest.mark.parametrize("name", HOSTS)

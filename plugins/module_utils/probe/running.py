@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+import ipaddress
+from typing import Any, Callable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.confinement import DANGEROUS_CAPABILITIES
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import ACCEPTED, VERIFIED
+from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 
-Container = Mapping[str, Any]
+Evidence = Mapping[str, Any]
+Container = Evidence
 Rule = Callable[[Container], str]
+#: The registry whose images an engine's mirrors have.
+_DOCKER_HUB = "docker.io"
 
 
-def _known(container: Container, field: str) -> Any:
-    if container[field] is None:
-        raise UnreadableError(container["unreadable"].get(field, f"{field} can't be read"))
-    return container[field]
+def _known(found: Evidence, field: str) -> Any:
+    if found[field] is None:
+        raise UnreadableError(found["unreadable"].get(field, f"{field} can't be read"))
+    return found[field]
 
 
 def _has(capability: str) -> Rule:
@@ -108,16 +114,63 @@ _RULES: Mapping[str, Rule] = {
 }
 
 
-def exposures(container: Container, networks: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return, from a running container's evidence and that of the networks, which probes would succeed in it and why.
+def exposures(container: Container, evidence: Evidence) -> list[dict[str, str]]:
+    """Return, from a running container's evidence and that of its host, which probes would succeed in it and why.
 
     What can't be read counts, and says so: a probe of which nothing is known is not one that fails.
     """
-    found = [{"probe": probe, "reason": _reason(rule, container)} for probe, rule in _RULES.items()]
+    rules: Mapping[str, Rule] = {
+        **_RULES,
+        "neighbour": lambda item: _neighbour(item, evidence),
+        "unsigned_image": lambda item: _unsigned_image(_image(item, evidence)),
+        "registry": lambda item: _registry(_image(item, evidence), evidence["daemon"]),
+    }
+    found = [{"probe": probe, "reason": _reason(rule, container)} for probe, rule in rules.items()]
+    return [item for item in found if item["reason"]]
+
+
+def _neighbour(container: Container, evidence: Evidence) -> str:
     joined = container["networks"] or ()
-    shared = [item["name"] for item in networks if item["icc"] and item["name"] in joined]
-    met = f"it and the others on {', '.join(shared)} reach each other" if shared else ""
-    return [item for item in [*found, {"probe": "neighbour", "reason": met}] if item["reason"]]
+    shared = [item["name"] for item in evidence["networks"] if item["icc"] and item["name"] in joined]
+    return f"it and the others on {', '.join(shared)} reach each other" if shared else ""
+
+
+def _image(container: Container, evidence: Evidence) -> Evidence:
+    identifier = _known(container, "image_id")
+    for image in evidence["images"]:
+        if image["id"] == identifier:
+            return image
+    raise UnreadableError("the engine does not list its image")
+
+
+def _unsigned_image(image: Evidence) -> str:
+    if _known(image, "signature") in (VERIFIED, ACCEPTED):
+        return ""
+    why = _known(image, "signature_reason").rstrip(".")
+    return f"nobody is known to have signed its image: {why[:1].lower()}{why[1:]}"
+
+
+def _registry(image: Evidence, daemon: Evidence) -> str:
+    """Say from which registry the image may have come without TLS; one that was built or loaded came from none."""
+    for registry in sorted({repository(name.partition("@")[0]).partition("/")[0] for name in _known(image, "digests")}):
+        if any(_covers(insecure, registry) for insecure in _known(daemon, "insecure_registries")):
+            return f"its image is of {registry}, to which the engine may speak without TLS that it verifies"
+        mirrors = _known(daemon, "plain_mirrors")
+        if registry == _DOCKER_HUB and mirrors:
+            return f"its image is of Docker Hub, of which the engine uses a mirror without TLS: {', '.join(mirrors)}"
+    return ""
+
+
+def _covers(insecure: str, registry: str) -> bool:
+    """Tell whether an entry of insecure-registries is about a registry: by its name, or by a range of addresses."""
+    if insecure == registry:
+        return True
+    try:
+        # a port is what follows the last colon, but for an IPv6 address, which stands in brackets
+        host = registry.rpartition(":")[0] if registry.rpartition(":")[2].isdigit() else registry
+        return ipaddress.ip_address(host.strip("[]")) in ipaddress.ip_network(insecure, strict=False)
+    except ValueError:
+        return False
 
 
 def _reason(rule: Rule, container: Container) -> str:

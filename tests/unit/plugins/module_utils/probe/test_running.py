@@ -22,13 +22,26 @@ SAFE: dict[str, Any] = {
     "pids_limit": 100,
     **{f"{name}_mode": "private" for name in ("pid", "network", "ipc", "uts")},
     "networks": ["app"],
+    "image_id": "sha256:1",
     "unreadable": {},
 }
 NETWORKS = [{"name": "app", "icc": False}, {"name": "bridge", "icc": True}]
+IMAGE = {
+    "id": "sha256:1",
+    "digests": ["registry.example.org:5000/web@sha256:0"],
+    "signature": "verified",
+    "signature_reason": "It was verified by release on 2026-11-25.",
+    "unreadable": {},
+}
+DAEMON: dict[str, Any] = {"insecure_registries": [], "plain_mirrors": [], "unreadable": {}}
 
 
-def exposed(**changes: Any) -> dict[str, str]:
-    return {item["probe"]: item["reason"] for item in running.exposures({**SAFE, **changes}, NETWORKS)}
+def exposed(
+    image: dict[str, Any] | None = None, daemon: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, str]:
+    images = [{**IMAGE, "id": "sha256:2", "signature": "refused"}, {**IMAGE, **(image or {})}]
+    evidence = {"networks": NETWORKS, "images": images, "daemon": {**DAEMON, **(daemon or {})}}
+    return {item["probe"]: item["reason"] for item in running.exposures({**SAFE, **changes}, evidence)}
 
 
 def test_confined_container_is_exposed_to_nothing() -> None:
@@ -66,6 +79,58 @@ def test_confined_container_is_exposed_to_nothing() -> None:
 )
 def test_rights_expose(changes: dict[str, Any], probes: set[str]) -> None:
     assert set(exposed(**changes)) == probes
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "told"),
+    [
+        ("verified", "It was verified by release on 2026-11-25.", None),
+        ("accepted", "The policy accepts registry.example.org/web without a signature.", None),
+        ("unverified", "No verification of its digest is on record.", "no verification of its digest is on record"),
+        ("refused", "The policy rejects it.", "the policy rejects it"),
+        ("unknown", "There is no policy of images on the host.", "there is no policy of images on the host"),
+    ],
+)
+def test_image_that_nobody_signed(status: str, reason: str, told: str | None) -> None:
+    found = exposed(image={"signature": status, "signature_reason": reason})
+    assert found == ({"unsigned_image": f"nobody is known to have signed its image: {told}"} if told else {})
+
+
+@pytest.mark.parametrize(
+    ("digest", "settings", "told"),
+    [
+        (
+            "registry.example.org:5000/web",
+            {"insecure_registries": ["registry.example.org:5000"]},
+            "registry.example.org",
+        ),
+        ("registry.example.org:5000/web", {"insecure_registries": ["registry.example.org"]}, None),
+        ("10.1.2.3:5000/web", {"insecure_registries": ["10.0.0.0/8"]}, "10.1.2.3:5000"),
+        ("10.1.2.3/web", {"insecure_registries": ["10.0.0.0/8"]}, "10.1.2.3"),
+        ("11.1.2.3:5000/web", {"insecure_registries": ["10.0.0.0/8"]}, None),
+        ("[fd00::1]:5000/web", {"insecure_registries": ["fd00::/8"]}, "[fd00::1]:5000"),
+        ("[fd00::1]/web", {"insecure_registries": ["fd00::/8"]}, "[fd00::1]"),
+        ("registry.example.org/web", {"insecure_registries": ["0.0.0.0/0"]}, None),
+        ("debian", {"plain_mirrors": ["http://mirror.example.org/"]}, "http://mirror.example.org/"),
+        ("registry.example.org/web", {"plain_mirrors": ["http://mirror.example.org/"]}, None),
+    ],
+)
+def test_image_of_a_registry_without_tls(digest: str, settings: dict[str, list[str]], told: str | None) -> None:
+    found = exposed(image={"digests": [f"{digest}@sha256:0"]}, daemon=settings)
+    assert set(found) == ({"registry"} if told else set())
+    assert (told or "") in found.get("registry", "")
+
+
+def test_image_that_was_built_here_is_of_no_registry() -> None:
+    assert exposed(image={"digests": []}, daemon={"insecure_registries": ["registry.example.org:5000"]}) == {}
+
+
+def test_image_that_is_not_listed_is_not_safe() -> None:
+    reason = "unknown, since the engine does not list its image"
+    assert exposed(image_id="sha256:3") == {"unsigned_image": reason, "registry": reason}
+    found = exposed(image={"signature": None, "unreadable": {"signature": "its record is not root's alone"}})
+    assert found == {"unsigned_image": "unknown, since its record is not root's alone"}
+    assert "registry" in exposed(daemon={"insecure_registries": None})
 
 
 def test_unknown_is_not_safe() -> None:
