@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import CompiledControl
 from ansible_collections.breakwater.docker.plugins.plugin_utils.expressions import ExpressionError
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, HostReport, ObjectRef
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Control, Finding, HostReport, ObjectRef
 from ansible_collections.breakwater.docker.plugins.plugin_utils.plain_types import plain
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
 
@@ -74,16 +74,25 @@ def _verdict(compiled: CompiledControl, context: Mapping[str, Any], unreadable: 
         if compiled.applies and not compiled.applies.decide(context):
             return "not_applicable", control.not_applicable or "Does not apply to this object."
         if compiled.manual and compiled.manual.decide(context):
-            return "manual", control.rationale or control.remediation.text
+            return "manual", _to_a_person(control, context)
         if compiled.expect is None:
-            return "manual", control.rationale or control.remediation.text
+            return "manual", _to_a_person(control, context)
         if compiled.expect.decide(context):
             return "pass", ""
     except ExpressionError as error:
         return "error", f"Can't be decided: {error}."
+    return "fail", f"Not so: {control.title}.{_reason(control, context)}"
+
+
+def _to_a_person(control: Control, context: Mapping[str, Any]) -> str:
+    return (control.rationale or control.remediation.text) + _reason(control, context)
+
+
+def _reason(control: Control, context: Mapping[str, Any]) -> str:
+    """Return what the owner states about a control, as a further sentence."""
     stated = context.get("reasons")
     reason = stated.get(control.id) if isinstance(stated, dict) else None
-    return "fail", f"Not so: {control.title}." + (f" The owner's reason: {reason}" if reason else "")
+    return f" The owner's reason: {reason}" if reason else ""
 
 
 def _finding(control: CompiledControl, status: str, message: str, subject: ObjectRef, evidence: Any) -> Finding:

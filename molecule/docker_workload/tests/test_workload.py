@@ -210,7 +210,11 @@ class TestChanges:
         said = play(containers=changed("web", cap_add=["NET_BIND_SERVICE"], reasons=reasons))
         assert "changed=1" in said
         assert "web: container_capabilities_not_added, since: Answers on port 80 of its own." in said
-        options = {"report_dir": str(tmp_path), "profile": "strict", "controls": ["container"]}
+        options = {
+            "report_dir": str(tmp_path),
+            "profile": "strict",
+            "controls": ["container", "image_signature_verified"],
+        }
         module = "breakwater.docker.docker_compliance_info"
         done = ansible("ansible", BUSY, "-m", module, "-a", json.dumps(options))
         assert done.returncode == 0, done.stdout
@@ -218,6 +222,12 @@ class TestChanges:
         failures = [item for item in report["findings"] if item["status"] == "fail" and item["object"]["name"] == "web"]
         [message] = [item["message"] for item in failures]
         assert message.endswith("The owner's reason: Answers on port 80 of its own.")
+        # the image is named by its id: the reason for that is the containers', the finding its own
+        [image] = [
+            item for item in report["findings"] if "web" in item["message"] and item["object"]["type"] == "image"
+        ]
+        assert (image["control"], image["object"]["id"]) == ("image_signature_verified", containers()[0]["image"])
+        assert "The owner's reason: It is built on this machine and pushed nowhere. (container" in image["message"]
         assert "changed=1" in play()
 
 

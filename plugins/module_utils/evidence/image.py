@@ -17,6 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_b
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import Signatures
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated_for_images
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
@@ -36,6 +37,7 @@ class _Estate(NamedTuple):
     """What the images of one host have in common."""
 
     users: Callable[[], Mapping[str, Sequence[str]]]
+    reasons: Callable[[], Mapping[str, Mapping[str, str]]]
     scanner: LayerScanner | None
     bases: BaseImages
     signatures: Signatures
@@ -59,7 +61,8 @@ def collect(
     listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now
     bases = BaseImages(documents.images, lambda identifier: _inspect(reader, identifier))
-    estate = _Estate(users, scanner, bases, Signatures(files), moment)
+    reasons = Lazy(lambda: stated_for_images(documents.containers))
+    estate = _Estate(users, reasons, scanner, bases, Signatures(files), moment)
     return [_object(reader if index < IMAGE_LIMIT else None, entry, estate) for index, entry in enumerate(listed)]
 
 
@@ -95,6 +98,7 @@ def _object(reader: EngineReader | None, entry: Mapping[str, Any], estate: _Esta
     readers: dict[str, Callable[[Document], Any]] = {
         "used": lambda _about: identifier in estate.users(),
         "containers": lambda _about: list(estate.users().get(identifier, [])),
+        "reasons": lambda _about: dict(estate.reasons().get(identifier, {})),
         "tags": lambda doc: sprawl.names(doc.raw),
         "digests": _digests,
         "signature": lambda doc: judge(_digests(doc)).status,

@@ -215,6 +215,12 @@ def test_a_failure_shows_the_owners_reason_and_a_manual_control_at_least_its_rem
     assert judged(control(), reasoned)[0].message.endswith("The owner's reason: it loads a driver")
     [asked] = judged(control(expect=None, rationale=""), container())
     assert (asked.status, asked.message) == ("manual", "Drop --privileged.")
+    for question in (
+        control(expect=None, rationale="Who knows."),
+        control(manual="privileged", rationale="Who knows."),
+    ):
+        [asked] = judged(question, reasoned)
+        assert (asked.status, asked.message) == ("manual", "Who knows. The owner's reason: it loads a driver")
 
 
 def test_examples_that_do_not_come_out_as_they_say_are_told_one_by_one() -> None:

@@ -59,9 +59,14 @@ def collect(
     return image.collect(reader, documents, files, deep_scan, NOW)
 
 
+def container(name: str, reasons: dict[str, str] | None = None, image_id: str = "sha256:aa") -> dict[str, Any]:
+    labels = {f"breakwater.reason.{control}": reason for control, reason in (reasons or {}).items()}
+    return {"Image": image_id, "Name": f"/{name}", "Config": {"Labels": labels}}
+
+
 def test_the_evidence_of_an_image_fits_its_schema_and_holds_no_value(files: LocalFileSystem) -> None:
     reader = Answers()
-    found = collect(files, reader, [ENTRY], [{"Image": "sha256:aa", "Name": "/web"}])[0]
+    found = collect(files, reader, [ENTRY], [container("web")])[0]
     assert found["unreadable"] == {}
     assert set(found) - {"unreadable"} == set(scope_schema("image").fields)
     assert all(kind.accepts(found[name]) for name, kind in scope_schema("image").fields.items())
@@ -159,7 +164,29 @@ def test_garbage_is_unreadable_and_no_pass(files: LocalFileSystem, garbage: Any)
 def test_without_usable_containers_it_is_unknown_who_uses_an_image(files: LocalFileSystem, garbage: Any) -> None:
     found = collect(files, Answers(), [ENTRY, {"Id": [], "RepoTags": {}}], [garbage])
     assert [item["name"] for item in found] == ["web:1"]
-    assert {"used", "containers"} == set(found[0]["unreadable"])
+    assert {"used", "containers", "reasons"} == set(found[0]["unreadable"])
+
+
+def test_the_reasons_of_an_image_are_those_of_its_containers(files: LocalFileSystem) -> None:
+    other = {**ENTRY, "Id": "sha256:bb", "RepoTags": ["db:1"]}
+    built = {"image_signature_verified": "It is built here."}
+    containers = [
+        *(
+            container("web", built),
+            container("shop", built),
+            container("old", {"image_signature_verified": "It is old."}),
+        ),
+        *(container("plain"), container("db", {"image_current": "No."}, "sha256:bb")),
+    ]
+    found = {item["name"]: item["reasons"] for item in collect(files, Answers(), [ENTRY, other], containers)}
+    told = "It is built here. (container shop, web) It is old. (container old)"
+    assert found == {"web:1": {"image_signature_verified": told}, "db:1": {"image_current": "No. (container db)"}}
+
+
+def test_a_reason_with_a_secret_is_hidden(files: LocalFileSystem) -> None:
+    secret = "https://ada:hunter2@registry.example.org"
+    [found] = collect(files, Answers(), [ENTRY], [container("web", {"image_signature_verified": secret})])
+    assert "hunter2" not in json.dumps(found["reasons"])
 
 
 def test_what_lies_beyond_the_limit_is_told(files: LocalFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
