@@ -56,20 +56,27 @@ def image(docker: Docker, machine: str) -> Iterator[None]:
         docker.succeeds("image", "rm", "--force", f"{NAME}:local")
 
 
-def engine_default(docker: Docker, files: FileSystem, capabilities: Sequence[str]) -> Any:
-    """Return, as JSON, the engine's own profile for containers with these capabilities; needs the image.
-
-    HiddenDefaultError when an old engine does not show it, BreakwaterError when it can't be found.
-    """
-    builtin: tuple[str, ...] = ("--security-opt", "seccomp=builtin")
-    if version_tuple(docker.version() or "0") < _NAMES_BUILTIN_SINCE:
-        builtin = ()
+def require_shown(docker: Docker) -> None:
+    """Raise HiddenDefaultError when an old engine does not show its own profile, since another is its default."""
+    if not _names_builtin(docker):
         options = docker.call("info", "--format", "{{json .SecurityOptions}}")
         if "name=seccomp,profile=default" not in options:
             raise HiddenDefaultError(
                 "Engines before 23.0 show their own seccomp profile only while no other is the daemon's default, and"
                 ' here one is: remove "seccomp-profile" from daemon.json for a run, or give a preset or file as base.'
             )
+
+
+def _names_builtin(docker: Docker) -> bool:
+    return version_tuple(docker.version() or "0") >= _NAMES_BUILTIN_SINCE
+
+
+def engine_default(docker: Docker, files: FileSystem, capabilities: Sequence[str]) -> Any:
+    """Return, as JSON, the engine's own profile for containers with these capabilities; needs the image.
+
+    It has to be one that the engine shows; BreakwaterError when it can't be found.
+    """
+    builtin = ("--security-opt", "seccomp=builtin") if _names_builtin(docker) else ()
     added = (word for name in capabilities for word in ("--cap-add", name))
     argv = ("run", "--detach", "--name", NAME, "--cap-drop", "ALL", *added, *builtin, *_CONFINED, f"{NAME}:local")
     container = docker.call(*argv)

@@ -53,6 +53,21 @@ def changed(profile: Profile, delta: Delta) -> Profile:
     return Profile(profile.architectures, kept, answers)
 
 
+def within(profile: Profile, limit: Profile) -> Profile:
+    """Return what both profiles allow, for the programs of the first; what only the second allows is not added."""
+    allowed: dict[str, Alternatives] = {}
+    for name, alternatives in profile.allowed.items():
+        both = (
+            conditions.conjunction([*first, *second])
+            for first in alternatives
+            for second in limit.allowed.get(name, ())
+        )
+        allowed[name] = conditions.union(item for item in both if item is not None)
+    kept = {name: alternatives for name, alternatives in allowed.items() if alternatives}
+    answers = {name: number for name, number in {**limit.answers, **profile.answers}.items() if name not in kept}
+    return Profile(profile.architectures, kept, answers)
+
+
 def _bounded(name: str, denied: Conjunction, alternatives: Alternatives) -> Alternatives:
     """Return the alternatives within what means anything in the arguments that a denial looks at."""
     bounds = [

@@ -23,7 +23,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import (
     syscalls,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.conditions import ALWAYS, Conjunction
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import Delta, Profile, changed
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import Delta, Profile, changed, within
 
 ENGINE = "engine"
 #: What the engine's own profile came to when it was read last; check mode, which starts no container, predicts by it.
@@ -76,7 +76,7 @@ class Resolver:
         """Return what the base is for containers with these capabilities; errors as above."""
         target = replace(self._target, capabilities=capabilities)
         if name in presets.NAMES:
-            return presets.preset(name, target.architecture)
+            return self._preset(name, target)
         if name == ENGINE:
             return documents.read(self._engine_default(capabilities), "The engine's own profile", target)
         if not name.startswith("/"):
@@ -91,6 +91,20 @@ class Resolver:
         except ValueError as error:
             raise InputError(f"The base {name} is not JSON: {error}. Nothing was changed.") from None
         return documents.read(content, name, target)
+
+    def _preset(self, name: str, target: documents.Target) -> Profile:
+        """Return a preset without what the engine's own profile refuses.
+
+        So a version that learns to refuse a call narrows the presets as well. Where no engine tells its profile, a
+        preset is what it lists.
+        """
+        listed = presets.preset(name, target.architecture)
+        if self._starts_containers and self.docker.version() is None:
+            return listed
+        try:
+            return within(listed, self.base(ENGINE, target.capabilities))
+        except probe.HiddenDefaultError:
+            return listed
 
     def _engine_default(self, capabilities: Sequence[str]) -> Any:
         version = self.docker.version()
@@ -107,14 +121,16 @@ class Resolver:
         former = cache.get("profiles", {})
         known = former if cache.get("state") == state else {}
         key = ",".join(capabilities)
-        if key not in known and self._starts_containers:
-            self.need_image()
+        if key not in known and version is not None:
             try:
-                known[key] = probe.engine_default(self.docker, self._files, capabilities)
+                probe.require_shown(self.docker)
             except probe.HiddenDefaultError:
                 if key not in former:
                     raise
                 return former[key]  # such an engine gets no more than corrections
+        if key not in known and self._starts_containers:
+            self.need_image()
+            known[key] = probe.engine_default(self.docker, self._files, capabilities)
             ConfigFile(CACHE).write(json.dumps({"state": state, "profiles": known}))
         if key not in known:
             raise UnpredictableError(

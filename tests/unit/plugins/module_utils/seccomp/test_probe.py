@@ -62,11 +62,14 @@ def test_old_engines_show_their_own_profile_only_while_it_is_the_default(
     commands.answer(INFO, json.dumps([f"name=seccomp,profile={profile}"]))
     files = bundle(tmp_path, {"linux": {"seccomp": PROFILE}})
     if profile == "default":
+        probe.require_shown(Docker(commands))
         assert probe.engine_default(Docker(commands), files, []) == PROFILE
         assert not any("seccomp=builtin" in line for line in commands.asked)
     else:
         with pytest.raises(InputError, match=r"Engines before 23.0 .* or give a preset or file as base"):
-            probe.engine_default(Docker(commands), files, [])
+            probe.require_shown(Docker(commands))
+    commands.answer(VERSION, "23.0.0\n")
+    probe.require_shown(Docker(commands))
 
 
 def test_image_is_removed_whatever_happens(commands: RecordedCommands) -> None:

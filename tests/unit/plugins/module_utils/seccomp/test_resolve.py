@@ -15,7 +15,14 @@ from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter impor
 
 TARGET = documents.Target("x86_64", (6, 1))
 ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
-OWN = {"defaultAction": ERRNO, "syscalls": [{"names": ["read", "socket"], "action": ALLOW}]}
+OWN = {
+    "defaultAction": ERRNO,
+    "syscalls": [
+        {"names": ["read", "clone", "ioctl", "mkdir"], "action": ALLOW},
+        {"names": ["socket"], "action": ALLOW, "args": [{"index": 0, "op": "SCMP_CMP_NE", "value": 40}]},
+        {"names": ["keyctl"], "action": ERRNO, "errnoRet": 38},
+    ],
+}
 
 
 def entry(**given: Any) -> dict[str, Any]:
@@ -41,12 +48,13 @@ class Bed:
         self.commands.answer("docker version", "26.1.5")
         for command in ("docker import", "docker rm", "docker image rm"):
             self.commands.answer(command)
+        self.own: dict[str, Any] = OWN
         self.read: list[str] = []
         monkeypatch.setattr(probe, "engine_default", self._engine_default)
 
     def _engine_default(self, _docker: Any, _files: Any, capabilities: Any) -> Any:
         self.read.append(",".join(capabilities))
-        return OWN
+        return self.own
 
     def resolve(self, starts_containers: bool = True, **given: Any) -> dict[str, Any]:
         docker = Docker(self.commands)
@@ -78,18 +86,40 @@ def test_engine_of_another_version_or_a_damaged_cache_is_read_anew(bed: Bed, cac
     assert len(json.loads(cache.read_text())["profiles"]) == 1
 
 
-def test_profile_that_an_old_engine_hides_is_the_one_that_was_read_before(
-    bed: Bed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def hidden(*_arguments: Any) -> Any:
-        raise probe.HiddenDefaultError("hidden")
-
+@pytest.mark.parametrize("starts_containers", [True, False])
+def test_profile_that_an_old_engine_hides_is_the_one_that_was_read_before(bed: Bed, starts_containers: bool) -> None:
     bed.resolve(base="engine")
     bed.commands.answer("docker version", "20.10.25")
-    monkeypatch.setattr(probe, "engine_default", hidden)
-    assert decide(bed.resolve(base="engine"), "read") == ALLOW
-    with pytest.raises(InputError, match="hidden"):
-        bed.resolve(base="engine", capabilities=["web"])
+    bed.commands.answer("docker info", '["name=seccomp,profile=/etc/docker/mine.json"]')
+    assert decide(bed.resolve(starts_containers, base="engine"), "read") == ALLOW
+    with pytest.raises(InputError, match=r"Engines before 23\.0 show their own"):
+        bed.resolve(starts_containers, base="engine", capabilities=["web"])
+    # nothing tells what to take away from a preset
+    assert decide(bed.resolve(starts_containers, base="web"), "mkdir") == ALLOW
+    assert decide(bed.resolve(starts_containers, base="web", capabilities=["web"]), "listen") == ALLOW
+    assert bed.read == [""]
+
+
+def test_preset_keeps_no_more_than_the_engines_own_profile_allows(bed: Bed) -> None:
+    written = bed.resolve(base="web", allow=["listen"])
+    assert {call: decide(written, call) for call in ("read", "mkdir", "listen")} == dict.fromkeys(
+        ("read", "mkdir", "listen"), ALLOW
+    )
+    assert decide(written, "bind") == ERRNO
+    families = [family for family in range(64) if decide(written, "socket", (family, 0, 0, 0, 0, 0)) == ALLOW]
+    assert families == [1, 2, 10, 16]
+    assert {"names": ["keyctl"], "action": ERRNO, "errnoRet": 38} in [
+        {**item, "names": [name]} for item in written["syscalls"] for name in item["names"]
+    ]
+    assert written["architectures"] == ["SCMP_ARCH_X86_64"]
+
+
+def test_preset_changes_with_the_version_of_the_engine(bed: Bed) -> None:
+    assert decide(bed.resolve(base="web"), "mkdir") == ALLOW
+    bed.commands.answer("docker version", "29.8.0")
+    bed.own = {"defaultAction": ERRNO, "syscalls": [{"names": ["read", "socket"], "action": ALLOW}]}
+    assert decide(bed.resolve(base="web"), "mkdir") == ERRNO
+    assert decide(bed.resolve(False, base="web"), "mkdir") == ERRNO
 
 
 def test_check_mode_starts_nothing_and_says_when_it_can_not_tell(bed: Bed, cache: Path) -> None:
@@ -107,11 +137,16 @@ def test_engine_that_does_not_answer_is_told_of(bed: Bed) -> None:
     bed.commands.answer("docker version", rc=1)
     with pytest.raises(InputError, match=r"The engine does not answer, .* preset or a file as base"):
         bed.resolve(base="engine")
-    assert decide(bed.resolve(base="web"), "read") == ALLOW
+    # a preset is then what it lists
+    assert decide(bed.resolve(base="web"), "bind") == ALLOW
+    with pytest.raises(resolve.UnpredictableError):
+        bed.resolve(False, base="web")
 
 
-def test_probe_is_not_made_for_what_needs_none(bed: Bed) -> None:
-    bed.resolve(base="web")
+def test_probe_is_not_made_for_what_needs_none(bed: Bed, tmp_path: Path) -> None:
+    file = tmp_path / "base.json"
+    file.write_text(json.dumps(OWN))
+    bed.resolve(base=str(file))
     assert bed.commands.asked == []
 
 
