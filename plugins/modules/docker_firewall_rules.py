@@ -139,10 +139,13 @@ attributes:
     description: Predicts the rules, on a host without iptables too.
   diff_mode:
     support: full
-    description: Shows the text of the rules.
+    description:
+      - Shows the text of the rules, and above them which bridges are new or gone since they were written.
   idempotent:
     support: full
-    description: Changes nothing while the rules are in effect, and are those that will be loaded at the next boot.
+    description:
+      - Changes nothing while the rules are in effect, and are those that will be loaded at the next boot.
+      - The rules name the engine's bridges, so they change after a network was made or removed, see RV(bridges).
 notes:
   - Runs as root. Needs C(iptables), or C(nft) for the backend V(nftables), on the host.
   - Macvlan and ipvlan networks don't pass the host's packet filter.
@@ -165,6 +168,12 @@ backend:
   type: str
   returned: success
   sample: iptables
+bridges:
+  description: Which bridges of the engine are new or gone since the rules were written, so that the rules change.
+  type: list
+  elements: str
+  returned: success
+  sample: [br-0123456789ab is new]
 others:
   description: Other services in use that fill the packet filter.
   type: list
@@ -268,8 +277,11 @@ def be_present(module: AnsibleModule, host: FirewallHost) -> dict[str, Any]:
         module.warn(trap)
     if not host.systemd:
         module.warn("This host has no systemd: run this again after each boot, since nothing loads the rules there.")
-    diff = {"before": shown(before, loaded), "after": shown(texts, True)}
-    return {"changed": changed, "backend": backend, "others": host.others(), "pending": pending, "diff": diff}
+    bridges = surroundings.new_and_gone(before, texts, around.bridges)
+    why = "".join(f"# The bridge {change} since the rules were written.\n" for change in bridges)
+    diff = {"before": shown(before, loaded), "after": why + shown(texts, True)}
+    told = {"backend": backend, "bridges": bridges, "others": host.others(), "pending": pending}
+    return {"changed": changed, "diff": diff, **told}
 
 
 def shown(texts: dict[str, str], loaded: bool) -> str:

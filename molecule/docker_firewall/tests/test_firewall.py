@@ -166,6 +166,16 @@ def test_nftables_service_is_told_of_and_survived() -> None:
     engine.run("systemctl stop nftables && systemctl restart breakwater-firewall docker")
 
 
+def test_rules_that_change_with_a_network_say_why(engine: Engine) -> None:
+    bridge = f"br-{engine.run('docker network create late')[:12]}"
+    check = [*CONVERGE, "-l", engine.name, "--check", "--diff"]
+    try:
+        told = subprocess.run(check, check=True, capture_output=True, timeout=120, text=True).stdout
+    finally:
+        engine.run("docker network rm late")
+    assert f"The bridge {bridge} is new since the rules were written." in " ".join(told.split())
+
+
 def test_packets_after_a_restart_of_dockerd(engine: Engine) -> None:
     engine.run("systemctl restart docker")
     assert_filtered(engine)

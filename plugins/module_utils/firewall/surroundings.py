@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Iterable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
@@ -19,6 +20,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 IPTABLES, NFTABLES = "iptables", "nftables"
 _BRIDGES = '/networks?filters={"driver":["bridge"]}'
 _BRIDGE_NAME = "com.docker.network.bridge.name"
+#: A bridge as the engine calls it by itself, in a text of rules.
+_ITS_BRIDGE = re.compile(r"\bbr-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,23 @@ def read_engine(api: EngineReader) -> Engine:
 
 def _bridge(network: dict[str, Any]) -> str:
     return (network.get("Options") or {}).get(_BRIDGE_NAME) or f"br-{network['Id'][:12]}"
+
+
+def new_and_gone(before: Mapping[str, str], after: Mapping[str, str], bridges: Iterable[str]) -> list[str]:
+    """Say which bridges the engine has got or given up since the rules `before` were written, of those rules name.
+
+    Without this, rules that change while no variable did are a riddle. Nothing is said of the first rules.
+    """
+    if not before:
+        return []
+    former, now = ("".join(texts.values()) for texts in (before, after))
+    new = [name for name in bridges if _names(now, name) and not _names(former, name)]
+    gone = sorted({name for name in _ITS_BRIDGE.findall(former) if not _names(now, name)})
+    return [*(f"{name} is new" for name in new), *(f"{name} is gone" for name in gone)]
+
+
+def _names(rules: str, bridge: str) -> bool:
+    return re.search(rf"(?<![\w.:@-]){re.escape(bridge)}(?![\w.:@+-])", rules) is not None
 
 
 def daemon_settings(files: FileSystem, socket: str) -> DaemonSettings:

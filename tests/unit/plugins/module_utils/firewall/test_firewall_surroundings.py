@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall import iptables, nftables, ruleset
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroundings import (
     Engine,
     daemon_settings,
+    new_and_gone,
     read_engine,
     serves_clients,
     ssh_peer,
@@ -19,6 +21,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroun
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import dockerd
+from ansible_collections.breakwater.docker.tests.unit.plugins.module_utils.firewall.policies import policy
 
 NETWORKS = [
     {"Id": "a" * 64, "Options": {"com.docker.network.bridge.name": "docker0"}},
@@ -52,6 +55,24 @@ class Api:
 )
 def test_engine(info: dict[str, Any], backend: str) -> None:
     assert read_engine(Api(info)) == Engine(backend, ("br-0123456789ab", "docker0"), (("tcp", 8080),))
+
+
+@pytest.mark.parametrize("render", [lambda chains: iptables.text(chains, ruleset.IPV4), nftables.text])
+def test_rules_that_change_with_the_networks_say_so(render: Callable[[list[ruleset.Chain]], str]) -> None:
+    def rules(*bridges: str, **options: Any) -> dict[str, str]:
+        return {"rules": render(ruleset.chains(policy(**options), ruleset.Surroundings(bridges)))}
+
+    old, new = "br-0123456789ab", "br-ba9876543210"
+    before = rules("docker0", old)
+    assert new_and_gone({}, before, ("docker0", old)) == []
+    assert new_and_gone(before, before, ("docker0", old)) == []
+    after = rules("backbone", "docker0", new)
+    changes = ["backbone is new", f"{new} is new", f"{old} is gone"]
+    assert new_and_gone(before, after, ("backbone", "docker0", new)) == changes
+    # what a pattern covers is not named where bridges are not parted
+    open_rules = [rules(*bridges, isolate_bridges=False) for bridges in (("docker0", old), ("docker0", new))]
+    assert open_rules[0] == open_rules[1]
+    assert new_and_gone(open_rules[0], open_rules[1], ("docker0", new)) == []
 
 
 def test_host_without_a_running_engine() -> None:
