@@ -35,6 +35,9 @@ options:
             V(runtime) is what a runtime needs to start a program and the program to end, V(minimal) adds computing and
             reading files, V(worker) writing files and calling other services, V(web) serving them. Under a preset only
             programs for the host's own architecture run.
+          - No more is left of a preset than the engine's own profile allows with these O(profiles[].capabilities), so
+            what a newer version refuses is refused under the presets as well. Without an engine, and with one before
+            23.0 that hides its own profile since another one is its default, a preset is what it lists.
           - The path of a file on the host is a profile in the form of Docker or of the OCI runtime specification.
         type: str
         default: engine
@@ -124,8 +127,8 @@ attributes:
   check_mode:
     support: full
     description:
-      - Starts no container. A profile made from the engine's own is predicted by what was read before; where nothing
-        was, it is listed in RV(unpredictable).
+      - Starts no container. A profile made from the engine's own, or a preset, is predicted by what was read before;
+        where nothing was, it is listed in RV(unpredictable).
   diff_mode:
     support: full
     description: Shows what the profiles allow, a line for each system call.
@@ -189,7 +192,7 @@ daemon_path:
   returned: success
   sample: /etc/docker/seccomp/default.5f1c0f7e1b2a.json
 unpredictable:
-  description: In check mode, profiles that depend on an engine whose own profile was not read yet.
+  description: In check mode, profiles that depend on an engine, as presets do too, whose own profile was not read yet.
   type: list
   elements: str
   returned: success
