@@ -9,7 +9,14 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, probe, profile, resolve
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import (
+    documents,
+    presets,
+    probe,
+    profile,
+    resolve,
+)
+from ansible_collections.breakwater.docker.tests.unit.fakes import seccomp_filter
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter import decide
 
@@ -101,17 +108,49 @@ def test_profile_that_an_old_engine_hides_is_the_one_that_was_read_before(bed: B
 
 
 def test_preset_keeps_no_more_than_the_engines_own_profile_allows(bed: Bed) -> None:
+    bed.own = json.loads(json.dumps(OWN).replace('"value": 40', '"value": 16'))
     written = bed.resolve(base="web", allow=["listen"])
     assert {call: decide(written, call) for call in ("read", "mkdir", "listen")} == dict.fromkeys(
         ("read", "mkdir", "listen"), ALLOW
     )
     assert decide(written, "bind") == ERRNO
     families = [family for family in range(64) if decide(written, "socket", (family, 0, 0, 0, 0, 0)) == ALLOW]
-    assert families == [1, 2, 10, 16]
+    assert families == [1, 2, 10]
     assert {"names": ["keyctl"], "action": ERRNO, "errnoRet": 38} in [
         {**item, "names": [name]} for item in written["syscalls"] for name in item["names"]
     ]
     assert written["architectures"] == ["SCMP_ARCH_X86_64"]
+
+
+def recorded(version: str) -> dict[str, Any]:
+    """Return an engine's own profile for containers without capabilities, as it was in a config.json on Linux 6.18."""
+    place = Path(seccomp_filter.__file__).parent / "engine_seccomp" / f"{version}.json"
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+def allowed(written: dict[str, Any]) -> set[str]:
+    return {name for rule in written["syscalls"] if rule["action"] == ALLOW for name in rule["names"]}
+
+
+@pytest.mark.parametrize("version", ["20.10.24", "26.1.5"])
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_presets_of_two_versions(bed: Bed, version: str, name: str) -> None:
+    listed = allowed(profile.document(presets.preset(name, TARGET.architecture)))
+    bed.own = recorded(version)
+    written = bed.resolve(base=name)
+    assert allowed(written) <= allowed(bed.own)
+    # the older one does not know this call, which the other presets don't list
+    assert listed - allowed(written) == ({"fchmodat2"} & listed if version == "20.10.24" else set())
+    assert decide(written, "clone", (0x10000000, 0, 0, 0, 0, 0)) == ERRNO
+    assert decide(written, "clone", (0x11, 0, 0, 0, 0, 0)) == ALLOW
+
+
+@pytest.mark.parametrize(("version", "verdict"), [("20.10.24", ALLOW), ("26.1.5", ERRNO)])
+def test_own_profile_of_two_versions(bed: Bed, version: str, verdict: str) -> None:
+    bed.own = recorded(version)
+    written = bed.resolve(base="engine")
+    assert decide(written, "io_uring_setup") == decide(written, "socket", (40, 0, 0, 0, 0, 0)) == verdict
+    assert decide(written, "socket", (2, 0, 0, 0, 0, 0)) == ALLOW
 
 
 def test_preset_changes_with_the_version_of_the_engine(bed: Bed) -> None:
