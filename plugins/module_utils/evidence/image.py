@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_base import BaseImages, base_of
@@ -58,12 +60,29 @@ def collect(
     data_root = str(documents.info.get("DockerRootDir") or "/var/lib/docker")
     scanner = LayerScanner(files, data_root, documents.containers) if deep_scan else None
     listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
+    unlisted = sorted(known_users.keys() - {_identifier(entry) for entry in listed})
+    listed += [entry for entry in (_unlisted(reader, identifier) for identifier in unlisted) if entry]
     listed.sort(key=lambda entry: _identifier(entry) not in known_users)
     moment = time.time() if now is None else now
     bases = BaseImages(documents.images, lambda identifier: _inspect(reader, identifier))
     reasons = Lazy(lambda: stated_for_images(documents.containers))
     estate = _Estate(users, reasons, scanner, bases, Signatures(files), moment)
     return [_object(reader if index < IMAGE_LIMIT else None, entry, estate) for index, entry in enumerate(listed)]
+
+
+def _unlisted(reader: EngineReader, identifier: str) -> dict[str, Any] | None:
+    """Return the entry of an image that a container has, but the engine's list leaves out; None where it is gone.
+
+    Such are steps of builds and, in containerd's image store of version 26, images whose layers another image brought.
+    """
+    try:
+        return {**_inspect(reader, identifier).raw, "Id": identifier}
+    except MissingDocumentError:
+        return None
+    except (EngineError, UnreadableError) as error:
+        if isinstance(error, EngineError) and error.status != "invalid":
+            raise
+        return {"Id": identifier}
 
 
 def _identifier(entry: Mapping[str, Any]) -> str:

@@ -198,6 +198,23 @@ def test_what_lies_beyond_the_limit_is_told(files: LocalFileSystem, monkeypatch:
     assert "only 1 images" in found[1]["unreadable"]["user"]
 
 
+def test_an_image_that_only_a_container_names_is_examined_too(files: LocalFileSystem) -> None:
+    reader = Answers({**INSPECTION, "RepoTags": ["web:1"], "RepoDigests": [], "Size": 80 << 20})
+    found = collect(files, reader, [], [{"Image": "sha256:aa", "Name": "/web"}])
+    assert [(item["name"], item["containers"], item["runs_as_root"]) for item in found] == [("web:1", ["web"], False)]
+    assert found[0]["unreadable"] == {}
+
+
+def test_an_image_that_is_gone_is_no_object_and_a_broken_answer_is_told(files: LocalFileSystem) -> None:
+    containers = [{"Image": "sha256:aa", "Name": "/web"}]
+    assert collect(files, Answers(MissingDocumentError("invalid", "It is gone.")), [], containers) == []
+    for broken in (["no object"], EngineError("invalid", "It is not an object.")):
+        (found,) = collect(files, Answers(broken), [], containers)
+        assert "is not an object" in found["unreadable"]["user"]
+    with pytest.raises(EngineError, match="too slow"):
+        collect(files, Answers(EngineError("unreadable", "It is too slow.")), [], containers)
+
+
 def layers(*paths: str) -> dict[str, Any]:
     upper, *lower = (f"/var/lib/docker/overlay2/{path}/diff" for path in paths)
     return {"GraphDriver": {"Name": "overlay2", "Data": {"UpperDir": upper, "LowerDir": ":".join(lower)}}}
