@@ -200,7 +200,7 @@ def test_what_lies_beyond_the_limit_is_told(files: LocalFileSystem, monkeypatch:
 
 def test_an_image_that_only_a_container_names_is_examined_too(files: LocalFileSystem) -> None:
     reader = Answers({**INSPECTION, "RepoTags": ["web:1"], "RepoDigests": [], "Size": 80 << 20})
-    found = collect(files, reader, [], [{"Image": "sha256:aa", "Name": "/web"}])
+    found = collect(files, reader, [], [container("web")])
     assert [(item["name"], item["containers"], item["runs_as_root"]) for item in found] == [("web:1", ["web"], False)]
     assert found[0]["unreadable"] == {}
 
