@@ -10,7 +10,11 @@ from typing import Any, Callable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.confinement import DANGEROUS_CAPABILITIES
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import ACCEPTED, VERIFIED
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import (
+    ACCEPTED,
+    UNKNOWN,
+    VERIFIED,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 
 Evidence = Mapping[str, Any]
@@ -144,7 +148,8 @@ def _image(container: Container, evidence: Evidence) -> Evidence:
 
 
 def _unsigned_image(image: Evidence) -> str:
-    if _known(image, "signature") in (VERIFIED, ACCEPTED):
+    # Without a policy no image is better than another: the probe's verdict on the host says so, once for all of them.
+    if _known(image, "signature") in (VERIFIED, ACCEPTED, UNKNOWN):
         return ""
     why = _known(image, "signature_reason").rstrip(".")
     return f"nobody is known to have signed its image: {why[:1].lower()}{why[1:]}"
