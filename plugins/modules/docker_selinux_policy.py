@@ -101,6 +101,12 @@ options:
         type: list
         elements: str
         default: []
+  secrets:
+    description:
+      - Labels the secrets that M(breakwater.docker.docker_workload) keeps on the host, so that their containers read
+        those too that were written before the host ran SELinux.
+    type: bool
+    default: false
   deny_af_alg:
     description: Denies all containers the kernel's crypto sockets. Needs SELinux's tools from version 3.6.
     type: bool
@@ -120,7 +126,7 @@ attributes:
     description: Shows what is added and taken back, and which directories are labelled.
   idempotent:
     support: full
-    description: Changes nothing when policy and directories are right. Of a directory its own label is looked at.
+    description: Changes nothing when policy and labels are right. Of a directory its own label is looked at.
 notes:
   - Runs as root. Needs C(semanage) and C(restorecon) on the host to change something.
   - Works on a host whose kernel runs without SELinux, too; the files are labelled when it boots with it.
@@ -138,13 +144,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 relabelled:
-  description: Directories that were labelled.
+  description: Directories and secrets that were labelled.
   type: list
   elements: str
   returned: success
   sample: [/srv/shop]
 """
 
+import glob
 import re
 from typing import Any
 
@@ -154,9 +161,12 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux import policy
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux.container_types import parse, render
+from ansible_collections.breakwater.docker.plugins.module_utils.workload import secrets
 
 DATA_ROOT = "/var/lib/docker"
 DATA_TYPE = "container_var_lib_t"
+#: Not the directories, nor the key beside them, which no container reads.
+SECRETS = f"{secrets.DIRECTORY}/[^/]+/[^/]+"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _LEVEL = re.compile(r"s\d+(-s\d+)?(:c\d+([.,]c\d+)*)?")
 _PORT = re.compile(r"\d{1,5}(-\d{1,5})?")
@@ -179,6 +189,8 @@ def wanted(params: dict[str, Any]) -> dict[tuple[str, str], str]:
     if params["data_root"] != DATA_ROOT:
         policy.pattern(params["data_root"])
         found[policy.SAME_AS, params["data_root"]] = DATA_ROOT
+    if params["secrets"]:
+        found[policy.FILES, SECRETS] = f"{secrets.SELINUX_TYPE}:{policy.DEFAULT_LEVEL}"
     for name, value in params["booleans"].items():
         if not isinstance(value, bool):
             raise InputError(f"The boolean {name} is {value!r}: make it true or false. Nothing was changed.")
@@ -196,10 +208,13 @@ def wanted(params: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def labels(params: dict[str, Any]) -> list[policy.Label]:
-    """Return the labels that the directories themselves shall have."""
+    """Return the labels that the directories themselves shall have, and each secret."""
     found = [policy.Label(item["path"], item["type"], item["level"]) for item in params["volumes"]]
     if params["data_root"] != DATA_ROOT:
         found.append(policy.Label(params["data_root"], DATA_TYPE, policy.DEFAULT_LEVEL))
+    if params["secrets"]:
+        paths = sorted(glob.glob(f"{secrets.DIRECTORY}/*/*"))
+        found.extend(policy.Label(path, secrets.SELINUX_TYPE, policy.DEFAULT_LEVEL) for path in paths)
     return found
 
 
@@ -250,6 +265,7 @@ def main() -> None:
             "ports": {"type": "list", "elements": "dict", "default": [], "options": port},
             "modules": {"type": "dict", "default": {}},
             "types": {"type": "list", "elements": "dict", "default": [], "options": container_type},
+            "secrets": {"type": "bool", "default": False, "no_log": False},
             "deny_af_alg": {"type": "bool", "default": False},
             "allow_network_credentials": {"type": "bool", "default": False},
         },

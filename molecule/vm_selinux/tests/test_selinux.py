@@ -46,6 +46,15 @@ def test_declared_volumes_work_after_the_boot(host: Any) -> None:
     assert run(host, "-v /srv/shared:/volume:z", "cat /volume/written; echo x >/volume/new") == (True, "after")
 
 
+def test_secret_from_before_selinux_is_its_containers_to_read_only(host: Any) -> None:
+    assert host.check_output("docker exec keeper cat /run/secrets/token") == "of keeper"
+    pid = host.check_output("docker inspect -f '{{.State.Pid}}' keeper")
+    assert host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current").startswith("system_u:system_r:container_t:s0:c")
+    [secret] = host.check_output("find /var/lib/breakwater/secrets/keeper -type f ! -newer /root/boot_id").splitlines()
+    assert host.check_output(f"stat -c %C {secret}") == "system_u:object_r:container_ro_file_t:s0"
+    assert "container" not in host.check_output("stat -c %C /var/lib/breakwater/secrets/.key")
+
+
 def test_undeclared_path_is_refused_though_its_mode_allows_it(host: Any) -> None:
     assert host.check_output("stat -c %a /srv/undeclared /srv/undeclared/file") == "777\n666"
     succeeded, complaint = run(host, "-v /srv/undeclared:/volume", "cat /volume/file")

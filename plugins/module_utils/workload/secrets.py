@@ -20,7 +20,8 @@ _KEY_BYTES = 32
 _ONLY_USER, _AND_GROUP = 0o400, 0o440
 _DIRECTORY_MODE = 0o700
 #: What an engine that SELinux confines may mount, and a container only read.
-_LABEL = b"system_u:object_r:container_ro_file_t:s0"
+SELINUX_TYPE = "container_ro_file_t"
+_LABEL = f"system_u:object_r:{SELINUX_TYPE}:s0".encode()
 
 
 class SecretStore:

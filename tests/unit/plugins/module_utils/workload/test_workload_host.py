@@ -21,6 +21,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.state i
 from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd, recorded
 from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
 
+ENFORCE = "/sys/fs/selinux/enforce"
 SECRET = {"secrets": [{"name": "token", "content": "hunter2"}]}
 
 
@@ -118,6 +119,33 @@ class TestSecrets:
         assert Path(path).read_text() == "hunter2"
         assert [os.stat(name).st_mode & 0o777 for name in (path, shared)] == [0o400, 0o440]
         assert {os.stat(tmp_path / name).st_mode & 0o777 for name in ("secrets", "secrets/web")} == {0o700}
+
+    @pytest.mark.parametrize("selinux", [True, False])
+    def test_file_has_a_label_where_the_kernel_runs_selinux(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selinux: bool
+    ) -> None:
+        exists, labels = os.path.exists, []
+        monkeypatch.setattr("os.path.exists", lambda path: selinux if path == ENFORCE else exists(path))
+        monkeypatch.setattr("os.setxattr", lambda *arguments: labels.append(arguments))
+        store = SecretStore(str(tmp_path / "secrets"))
+        path = store.path("web", "token", "hunter2")
+        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        label = (path, "security.selinux", b"system_u:object_r:container_ro_file_t:s0")
+        assert labels == ([label] if selinux else [])
+
+    def test_file_is_kept_where_the_policy_knows_no_containers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_arguments: object) -> None:
+            raise OSError(22, "Invalid argument")
+
+        exists = os.path.exists
+        monkeypatch.setattr("os.path.exists", lambda path: path == ENFORCE or exists(path))
+        monkeypatch.setattr("os.setxattr", refuse)
+        store = SecretStore(str(tmp_path / "secrets"))
+        path = store.path("web", "token", "hunter2")
+        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        assert Path(path).read_text() == "hunter2"
 
     def test_path_follows_the_content_and_does_not_tell_it(self, tmp_path: Path) -> None:
         store = SecretStore(str(tmp_path / "secrets"))
