@@ -159,7 +159,7 @@ def test_apparmor_profiles_are_not_applicable(host: Any) -> None:
             docker_hardening_areas=["apparmor"],
             docker_apparmor_profiles=[{"name": "web"}],
         )
-        assert "AppArmor is not active in this kernel" in done.stdout
+        assert "SELinux is the security module of this kernel" in done.stdout
         assert "changed=0" in done.stdout
     assert host.check_output(FILES) == before
 
