@@ -141,8 +141,9 @@ def test_running_containers_are_judged_by_their_image() -> None:
     }
     # the policy of this host accepts every image of a registry
     assert "unsigned_image" not in told["pushed"]
-    assert "no registry knows a digest of it" in told["careful"]["unsigned_image"]
     assert told["pushed"]["registry"].startswith("its image is of localhost:5000,")
+    assert "no registry knows a digest of it" in told["built"]["unsigned_image"]
+    assert "registry" not in told["built"]
 
 
 @pytest.mark.parametrize("name", HOSTS)
