@@ -26,7 +26,13 @@ def test_what_the_engines_profile_allows_is_refused(host: Any, script: str) -> N
     assert "permission denied" in complaint.lower()
 
 
-@pytest.mark.parametrize("script", ["echo x >/tmp/file", "cat /etc/hosts", "nc -l -p 80 & nc 127.0.0.1 80 </dev/null"])
+#: The server may take a while until it listens.
+SERVE = (
+    "nc -l -p 80 & for n in 1 2 3 4 5 6 7 8 9; do nc 127.0.0.1 80 </dev/null 2>/dev/null && exit; sleep 1; done; exit 1"
+)
+
+
+@pytest.mark.parametrize("script", ["echo x >/tmp/file", "cat /etc/hosts", SERVE])
 def test_what_the_workload_needs_is_allowed(host: Any, script: str) -> None:
     assert under(host, "lab", script) == (True, "")
 
