@@ -157,7 +157,7 @@ def _unsigned_image(image: Evidence) -> str:
 
 def _registry(image: Evidence, daemon: Evidence) -> str:
     """Say from which registry the image may have come without TLS; one that was built or loaded came from none."""
-    for registry in sorted({repository(name.partition("@")[0]).partition("/")[0] for name in _known(image, "digests")}):
+    for registry in sorted({repository(name).partition("/")[0] for name in _known(image, "digests")}):
         if any(_covers(insecure, registry) for insecure in _known(daemon, "insecure_registries")):
             return f"its image is of {registry}, to which the engine may speak without TLS that it verifies"
         mirrors = _known(daemon, "plain_mirrors")
