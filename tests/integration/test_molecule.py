@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,14 @@ SCENARIOS = sorted(name for name in NAMES if not name.startswith("vm_"))
 SCENARIO_SECONDS = 2400
 #: The sequence of which check mode's word is judged: on the hosts as they came, and on hosts that are done.
 JUDGED = ["check", "converge", "idempotence", "check"]
+#: What Ansible and pytest write of a failure, among the thousands of lines of a scenario.
+FAILURE = re.compile(r"(?m)^.*(?:fatal: \[|\[ERROR\]|FAILED|\bE  ).*$")
+
+
+def told(log: str) -> str:
+    """The end of a scenario's log, then the lines that say what failed: a log that is cut keeps its last lines."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", log)
+    return f"{plain[-20000:]}\nWhat failed:\n{chr(10).join(FAILURE.findall(plain)[-30:])}"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -36,7 +45,7 @@ def test_scenario(scenario: str, tmp_path: Path) -> None:
             timeout=SCENARIO_SECONDS,
             check=False,
         )
-    assert done.returncode == 0, log.read_text()[-20000:]
+    assert done.returncode == 0, told(log.read_text())
     sequence = yaml.safe_load((ROOT / f"molecule/{scenario}/molecule.yml").read_text())["scenario"]["test_sequence"]
     if [step for step in sequence if step in JUDGED] == JUDGED:
         runs = check_mode.recorded(tmp_path / "changes", "converge.yml")[: len(JUDGED)]

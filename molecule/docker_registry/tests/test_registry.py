@@ -215,7 +215,7 @@ def test_garbage_is_collected_of_a_registry_that_takes_no_pushes(registry: str) 
     finally:
         machine.check_output("chmod 750 /srv/registry/docker/registry/v2/repositories")
     assert failed.rc != 0
-    machine.check_output("for i in $(seq 50); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
     assert len(machine.check_output("pgrep -x docker-registry").split()) == 1
     push(f"{registry}:5000/team/after")
 
@@ -234,7 +234,7 @@ def test_backup_is_complete_and_can_be_restored(registry: str) -> None:
     machine.check_output(control.format("stop"))
     machine.check_output(f"rm -rf /srv/registry/docker && tar -xpf {copies[-1]} -C /srv/registry")
     machine.check_output(control.format("start"))
-    machine.check_output("for i in $(seq 50); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
     for image, identity in images.items():
         assert pull(image) == identity
 
@@ -249,14 +249,14 @@ def test_full_storage_fails_a_unit(registry: str) -> None:
         assert machine.run(measure).rc != 0
     finally:
         machine.check_output("rm /srv/registry/filler")
-    alarm = machine.check_output("journalctl --no-pager -p crit -u docker-registry-quota.service")
+    alarm = machine.check_output("journalctl --sync; journalctl --no-pager -p crit -u docker-registry-quota.service")
     assert "more than the quota of 1048576 KiB" in alarm
 
 
 @REGISTRIES
 def test_abandoned_uploads_are_going_to_be_purged(registry: str) -> None:
     """The registry purges within an hour of its start, which nobody waits for here, and then once a day."""
-    logs = "docker logs docker-registry 2>&1" if registry == CONTAINER else "journalctl --no-pager -u docker-registry"
+    logs = "docker logs docker-registry 2>&1" if registry == CONTAINER else "journalctl --sync; journalctl --no-pager -u docker-registry"
     assert "Starting upload purge in" in host(registry).check_output(logs)
 
 

@@ -50,6 +50,11 @@ def pull(name: str) -> str:
     return CLIENT.check_output(f"docker image inspect -f '{{{{.Id}}}}' {name}")
 
 
+def wait_for(machine: Any) -> None:
+    """systemd calls a registry started before it listens."""
+    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+
+
 def curl(registry: str, path: str, options: str = "") -> str:
     ca = f"/etc/docker/certs.d/{registry}:5000/ca.crt"
     return CLIENT.check_output(f"curl -sS --cacert {ca} -u alice:{PASSWORD} {options} https://{registry}:5000{path}")
@@ -70,6 +75,7 @@ def test_images_are_the_same_after_restart_and_collection(registry: str) -> None
     assert pull(kept) == identity
     machine = host(registry)
     machine.check_output("systemctl restart docker-registry.service")
+    wait_for(machine)
     assert pull(kept) == identity
 
     manifest = "-H 'Accept: application/vnd.docker.distribution.manifest.v2+json'"
@@ -78,10 +84,10 @@ def test_images_are_the_same_after_restart_and_collection(registry: str) -> None
     layer = re.findall(r"sha256:[0-9a-f]{64}", curl(registry, "/v2/team/gone/manifests/1", manifest))[-1]
     curl(registry, f"/v2/team/gone/manifests/{digest}", "-X DELETE")
     machine.check_output("systemctl start docker-registry-gc.service")
-    collected = machine.check_output("journalctl --no-pager -o cat -u docker-registry-gc.service")
+    collected = machine.check_output("journalctl --sync; journalctl --no-pager -o cat -u docker-registry-gc.service")
     assert f"blob eligible for deletion: {layer}" in collected
     CLIENT.check_output("docker image prune -af")
-    machine.check_output("for i in $(seq 50); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+    wait_for(machine)
     assert pull(kept) == identity
     assert CLIENT.run(f"docker pull {gone}").rc != 0
 
@@ -126,6 +132,7 @@ class TestCache:
             CLIENT.check_output("docker rmi -f mirrored:1; docker image prune -af; docker pull -q mirrored:1")
         finally:
             host(HUB).check_output("systemctl start docker-registry.service")
+            wait_for(host(HUB))
 
     def test_others_are_refused(self) -> None:
         assert ask_cache("/v2/library/mirrored/tags/list", "--cert cert.pem --key key.pem -f").rc == 0
