@@ -5,27 +5,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Iterable
+from typing import Any
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.ahead import Ahead
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
-    container,
-    daemon,
-    engine,
-    file,
-    host,
-    image,
-    network,
-    swarm,
-)
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import engine
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable, scan
 
 SCHEMA_VERSION = 1
 _SYSTEMD = "/run/systemd/system"
-_REMOTE = "the engine is remote"
 #: What a document holds besides `engine` when the engine can't be examined.
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("host", "daemon", "swarm")),
@@ -43,59 +33,31 @@ def collect(
     on a host without an engine, too.
     """
     processes = scan(files)
-    try:
-        scopes = _collect_scopes(reader, files, commands, processes, socket_path, deep_scan=deep_scan)
-    except EngineError as error:
-        scopes = {"engine": engine.failed(error, socket_path), **_NOTHING}
-        if error.status == "absent":
-            scopes["registries"] = _registries(files, processes)
-    except UnreadableError as error:
-        reason = f"The engine's documents contradict its API: {error}."
-        scopes = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
-    collected_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **scopes}
-
-
-def _collect_scopes(
-    reader: EngineReader,
-    files: FileSystem,
-    commands: CommandRunner,
-    processes: ProcessTable,
-    socket_path: str,
-    *,
-    deep_scan: bool,
-) -> dict[str, Any]:
-    _refuse_to_start(files, commands, processes, socket_path)
-    remote = engine.is_remote(socket_path)
-    settings = DaemonSettings(invisible=_REMOTE) if remote else read_settings(files, processes, socket_path)
-    documents = engine.read_documents(reader, files)
-    daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
-    return {
-        "engine": engine.collect(documents, socket_path),
-        "host": None if remote else host.collect(host.HostSources(files, commands, settings, documents)),
-        "daemon": daemon_evidence,
-        "files": [] if remote else file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
-        "images": image.collect(reader, documents, files, deep_scan),
-        "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
-        "networks": network.collect(documents, files),
-        "registries": [] if remote else _registries(files, processes, documents.containers, documents.networks),
-        "swarm": swarm.collect(reader, documents, files),
-    }
-
-
-def _registries(
-    files: FileSystem,
-    processes: ProcessTable,
-    containers: Iterable[dict[str, Any]] = (),
-    networks: Iterable[dict[str, Any]] = (),
-) -> list[dict[str, Any]]:
-    if not processes.registries:
-        return []
-    from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (a dozen files)
-        registry,
+    answers = Ahead(lambda: _ask(reader, files, commands, processes, socket_path))
+    from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (meanwhile the engine answers)
+        scopes,
     )
 
-    return registry.collect(files, processes, containers, networks)
+    try:
+        found = scopes.collect(
+            answers, reader, files, commands, processes, socket_path=socket_path, deep_scan=deep_scan
+        )
+    except EngineError as error:
+        found = {"engine": engine.failed(error, socket_path), **_NOTHING}
+        if error.status == "absent":
+            found["registries"] = scopes.registries(files, processes)
+    except UnreadableError as error:
+        reason = f"The engine's documents contradict its API: {error}."
+        found = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
+    collected_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **found}
+
+
+def _ask(
+    reader: EngineReader, files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str
+) -> engine.EngineDocuments:
+    _refuse_to_start(files, commands, processes, socket_path)
+    return engine.read_documents(reader, files)
 
 
 def _refuse_to_start(files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str) -> None:

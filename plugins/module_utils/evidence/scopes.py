@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# The scopes of an evidence document. Importing them all takes longer than the engine needs to answer.
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable
+
+from ansible_collections.breakwater.docker.plugins.module_utils.ahead import Ahead
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
+    container,
+    daemon,
+    engine,
+    file,
+    host,
+    image,
+    network,
+    swarm,
+)
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
+
+_REMOTE = "the engine is remote"
+
+
+def collect(
+    answers: Callable[[], engine.EngineDocuments],
+    reader: EngineReader,
+    files: FileSystem,
+    commands: CommandRunner,
+    processes: ProcessTable,
+    *,
+    socket_path: str,
+    deep_scan: bool,
+) -> dict[str, Any]:
+    """Return all scopes of an engine; EngineError or UnreadableError where it can't be examined.
+
+    `answers` gives the engine's documents; the reader is free when it returns.
+    """
+    remote = engine.is_remote(socket_path)
+    settings = DaemonSettings(invisible=_REMOTE) if remote else read_settings(files, processes, socket_path)
+    documents = answers()
+    images = Ahead(lambda: image.collect(reader, documents, files, deep_scan))
+    daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
+    found = {
+        "engine": engine.collect(documents, socket_path),
+        "host": None if remote else host.collect(host.HostSources(files, commands, settings, documents)),
+        "daemon": daemon_evidence,
+        "files": [] if remote else file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
+        "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
+        "networks": network.collect(documents, files),
+        "registries": [] if remote else registries(files, processes, documents.containers, documents.networks),
+        "images": images(),
+    }
+    # The images have done with the reader, which serves one at a time.
+    return {**found, "swarm": swarm.collect(reader, documents, files)}
+
+
+def registries(
+    files: FileSystem,
+    processes: ProcessTable,
+    containers: Iterable[dict[str, Any]] = (),
+    networks: Iterable[dict[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Return the evidence of the registries that run here, be there an engine or not."""
+    if not processes.registries:
+        return []
+    from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (a dozen files)
+        registry,
+    )
+
+    return registry.collect(files, processes, containers, networks)
