@@ -256,7 +256,8 @@ def test_full_storage_fails_a_unit(registry: str) -> None:
 @REGISTRIES
 def test_abandoned_uploads_are_going_to_be_purged(registry: str) -> None:
     """The registry purges within an hour of its start, which nobody waits for here, and then once a day."""
-    logs = "docker logs docker-registry 2>&1" if registry == CONTAINER else "journalctl --sync; journalctl --no-pager -u docker-registry"
+    journal = "journalctl --sync; journalctl --no-pager -u docker-registry"
+    logs = "docker logs docker-registry 2>&1" if registry == CONTAINER else journal
     assert "Starting upload purge in" in host(registry).check_output(logs)
 
 
