@@ -33,8 +33,8 @@ class ContainerHost:
         return run("docker", "exec", self.name, "sh", "-ec", script, timeout=timeout)
 
     def wait_for(self, script: str) -> None:
-        """Wait at most 30 seconds until the script succeeds."""
-        for _attempt in range(60):
+        """Wait at most two minutes until the script succeeds."""
+        for _attempt in range(240):
             argv = ("docker", "exec", self.name, "sh", "-c", script)
             if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
                 return

@@ -238,7 +238,8 @@ FILES["file that is a link"] = Fault(
 )
 NETWORK = {
     "port 2376 taken": Fault(
-        "systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 2376; sleep 1",
+        "systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 2376;"
+        " for i in $(seq 100); do curl -so /dev/null http://127.0.0.1:2376 && break; sleep 0.1; done",
         "taken back: .*2376.*address already in use.*the engine runs by it",
         "systemctl stop squatter",
         config=tls("good"),
@@ -289,7 +290,8 @@ UNIT = {
 }
 RIVALS = {
     "another run that takes long": Fault(
-        "systemd-run --quiet --unit=rival flock /etc/docker sleep 60; sleep 0.3",
+        "systemd-run --quiet --unit=rival flock /etc/docker sleep 60;"
+        " for i in $(seq 100); do flock -n /etc/docker true || break; sleep 0.1; done",
         "Another run has been changing /etc/docker/daemon.json for more than 1 seconds.*nothing was changed",
         "systemctl stop rival",
         timeout=1,

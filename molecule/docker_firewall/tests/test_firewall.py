@@ -118,7 +118,7 @@ def assert_filtered(engine: Engine) -> None:
 
 
 def wait_for(host: Any, command: str) -> None:
-    for _attempt in range(60):
+    for _attempt in range(240):
         if host.run(command).rc == 0:
             return
         time.sleep(0.5)
