@@ -71,7 +71,6 @@ dropped:
   sample: [{entry: compatibility, reason: version 3 has no manifests of schema 1}]
 """
 
-import json
 import stat
 from typing import Any
 
@@ -84,7 +83,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.host_files impor
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.registry import config
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.conversion import convert
-from ansible_collections.breakwater.docker.plugins.module_utils.registry.effective import masked, secrets
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.effective import secrets
 
 _MODE = 0o600
 
@@ -98,14 +97,6 @@ def read(files: LocalFileSystem, path: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path} is no configuration of a registry. Nothing was written.")
     return document
-
-
-def shown(text: str) -> str:
-    """Return a written configuration as everybody may see it."""
-    try:
-        return config.text_of(masked(json.loads(text)))
-    except ValueError:
-        return "(hidden)\n" if text else ""
 
 
 def is_as_it_should_be(files: LocalFileSystem, path: str, text: str, owner: tuple[int, int]) -> bool:
@@ -129,14 +120,14 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     status = files.stat(source)
     owner = (status.st_uid, status.st_gid)
     changed = not is_as_it_should_be(files, target, text, owner)
-    before = shown(text_of(files, target))
+    before = config.shown(text_of(files, target))
     if changed and not module.check_mode:
         install(target, text, _MODE, owner)
     return {
         "changed": changed,
         "renamed": [{"from": old, "to": new} for old, new in converted.renamed],
         "dropped": [{"entry": entry, "reason": reason} for entry, reason in converted.dropped],
-        "diff": {"before_header": target, "after_header": target, "before": before, "after": shown(text)},
+        "diff": {"before_header": target, "after_header": target, "before": before, "after": config.shown(text)},
     }
 
 

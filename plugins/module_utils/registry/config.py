@@ -9,7 +9,8 @@ import json
 from typing import Any, Dict, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN
-from ansible_collections.breakwater.docker.plugins.module_utils.registry.drivers import DRIVERS, NEW
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.drivers import NEW
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.effective import masked
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import (
     ACCEPTED,
     Settings,
@@ -123,11 +124,4 @@ def shown(text: str) -> str:
         document = json.loads(text)
     except ValueError:
         return f"{HIDDEN}\n" if text else ""
-    for name, options in document.get("storage", {}).items():
-        for key in DRIVERS[name].secret if name in DRIVERS else ():
-            if key in options:
-                options[key] = HIDDEN
-    for section, key in (("http", "secret"), ("proxy", "password")):
-        if key in document.get(section, {}):
-            document[section][key] = HIDDEN
-    return text_of(document)
+    return text_of(masked(document))

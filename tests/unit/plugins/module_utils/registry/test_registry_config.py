@@ -107,6 +107,14 @@ def test_secrets_are_not_shown(settings: Settings, driver: str) -> None:
     assert json.loads(shown)["proxy"]["password"] == "(hidden)"
 
 
+def test_of_a_service_account_only_the_key_is_hidden(settings: Settings) -> None:
+    account = {"client_email": "registry@example.org", "private_key": "value-of-key"}
+    asked = replace(settings, storage="gcs", storage_options={"bucket": "images", "credentials": account})
+    shown = json.loads(config.shown(config.text_of(config.render(asked, SECRET))))
+    hidden = {"client_email": "registry@example.org", "private_key": "(hidden)"}
+    assert shown["storage"]["gcs"] == {"bucket": "images", "credentials": hidden}
+
+
 def test_what_is_no_json_is_not_shown() -> None:
     assert config.shown("auth: {htpasswd: x}\n") == "(hidden)\n"
     assert config.shown("") == ""
