@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.probe import (
     arrangement,
@@ -91,7 +92,7 @@ def obstacles(files: FileSystem, around: Surroundings) -> dict[str, str]:
     found = {
         probe: "The kernel has not loaded such sockets, and asking for one would load them."
         for probe, path in kernel_probes.SOCKET_FILES.items()
-        if not _exists(files, path)
+        if not exists(files, path)
     }
     if not around.controller:
         found["control_group"] = "The host has no control groups of version 1, and so no release_agent."
@@ -102,14 +103,6 @@ def obstacles(files: FileSystem, around: Surroundings) -> dict[str, str]:
     if spare < _SPARE * workload_probes.MEMORY:
         found["memory"] = f"The host has {spare >> 20} MiB of memory to spare, too little to use some up."
     return found
-
-
-def _exists(files: FileSystem, path: str) -> bool:
-    try:
-        files.lstat(path)
-    except OSError:
-        return False
-    return True
 
 
 def prove(docker: Docker, files: FileSystem, machine: str, run: str) -> list[dict[str, Any]]:
@@ -134,7 +127,7 @@ def judged(
     """Make the attempts in the laboratory and return the verdicts; `hindered` says by probe why it is left out."""
     attempts = tuple(probe for probe in PROBES if probe.id not in hindered)
     places, peers = furnish(laboratory, around)
-    sockets = [path for path in arrangement.SOCKETS if _exists(files, path)]
+    sockets = [path for path in arrangement.SOCKETS if exists(files, path)]
     observed = observe(laboratory, around, attempts, {CONTROL: arrangement.control(sockets), **places}, peers)
     registry = host_probes.ask(host_probes.configured(laboratory.registries(), files))
     on_host = {
