@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -50,7 +51,7 @@ def collect(
 ) -> list[dict[str, Any]]:
     """Return the evidence of each container; `daemon` is the daemon's evidence, for the defaults it gives."""
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
-    data_root = daemon["data_root"] or "/var/lib/docker"
+    data_root = daemon["data_root"] or DATA_ROOT
     mounts = MountTable(files, socket_path, data_root, volume_devices(documents.volumes), volume_writers(inspected))
     estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]

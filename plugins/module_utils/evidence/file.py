@@ -15,7 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root, resolve
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, data_root, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 Places = Iterator[Tuple[str, Iterable[str]]]
@@ -182,7 +182,7 @@ def _data_root(sources: FileSources) -> str:
     try:
         return data_root(sources.documents)
     except UnreadableError:
-        return "/var/lib/docker"
+        return DATA_ROOT
 
 
 def _unix_sockets(addresses: Any) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import resolve
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 #: Who may write to one of these is root on the host.
@@ -20,7 +20,7 @@ _SOCKETS = (
 #: Sensitive with everything below them.
 _SYSTEM_TREES = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/sbin", "/sys", "/usr"),
-    *("/run/systemd", "/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet", "/var/spool/cron"),
+    *("/run/systemd", "/var/lib/containerd", DATA_ROOT, "/var/lib/kubelet", "/var/spool/cron"),
 )
 #: Sensitive as a whole, since the above or everybody's files are in them.
 _SYSTEM_ROOTS = ("/", "/home", "/run", "/var", "/var/lib", "/var/log", "/var/spool")

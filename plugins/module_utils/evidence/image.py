@@ -19,6 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_b
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import Signatures
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated_for_images
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
@@ -57,7 +58,7 @@ def collect(
     users = Lazy(lambda: sprawl.used_images(documents.containers))
     no_users: dict[str, list[str]] = {}
     known_users = _or_empty(users, no_users)
-    data_root = str(documents.info.get("DockerRootDir") or "/var/lib/docker")
+    data_root = str(documents.info.get("DockerRootDir") or DATA_ROOT)
     scanner = LayerScanner(files, data_root, documents.containers) if deep_scan else None
     listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
     unlisted = sorted(known_users.keys() - {_identifier(entry) for entry in listed})

@@ -11,6 +11,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
+#: Where an engine has its data that names no other directory.
+DATA_ROOT = "/var/lib/docker"
 #: The kernel gives up after as many symbolic links.
 _MAXIMUM_LINKS = 40
 #: The kernel takes no longer path, so that such a one leads nowhere.

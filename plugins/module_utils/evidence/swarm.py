@@ -13,6 +13,7 @@ from typing import Any, Callable, TypeVar
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
 
@@ -126,7 +127,7 @@ def _plain(service: Document) -> list[str]:
 
 def _state_file(files: FileSystem, info: dict[str, Any]) -> Document:
     root = Document(info, "the engine's answer to /info").string("DockerRootDir")
-    path = posixpath.join(root or "/var/lib/docker", "swarm/docker-state.json")
+    path = posixpath.join(root or DATA_ROOT, "swarm/docker-state.json")
     try:
         return Document(json.loads(files.read_text(path)), path)
     except (ValueError, RecursionError):

@@ -9,6 +9,7 @@ from typing import Any, Mapping
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.seccomp import dangerous_calls
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
@@ -18,7 +19,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 
 _SOCKET = "/run/docker.sock"
-_DATA_ROOT = "/var/lib/docker"
 _BUILT_IN = ("", "builtin", "unconfined")
 #: Seconds for a large image over a slow line.
 _PULL_TIMEOUT = 1800.0
@@ -73,7 +73,7 @@ class WorkloadHost:
                     ("container_no_engine_socket", holds_socket(self._files, path, _SOCKET)),
                     (
                         "container_no_sensitive_mounts",
-                        is_sensitive(self._files, path, not mount["read_only"], _DATA_ROOT),
+                        is_sensitive(self._files, path, not mount["read_only"], DATA_ROOT),
                     ),
                 ):
                     if found:
