@@ -15,20 +15,21 @@ import yaml
 PLAY_SECONDS = 1200
 
 
-def hosts(group: str = "all") -> list[str]:
-    """Return testinfra's addresses of the platforms in `group` of the scenario that Molecule is verifying."""
+def names(group: str = "all") -> list[str]:
+    """Return the names of the platforms in `group` of the scenario that Molecule is verifying."""
     scenario = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text(encoding="utf-8"))
+    return [platform["name"] for platform in scenario["platforms"] if group in ("all", *platform.get("groups", []))]
+
+
+def hosts(group: str = "all") -> list[str]:
+    """Return testinfra's addresses of the platforms in `group`."""
+    return [address(name) for name in names(group)]
+
+
+def address(name: str) -> str:
+    """Return testinfra's address of a platform: docker://... of a container host, ssh://... of a virtual machine."""
     connections = yaml.safe_load(Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).read_text(encoding="utf-8"))
-    addresses = {connection["instance"]: _address(connection) for connection in connections}
-    return [
-        addresses[platform["name"]]
-        for platform in scenario["platforms"]
-        if group in ("all", *platform.get("groups", []))
-    ]
-
-
-def _address(connection: dict[str, Any]) -> str:
-    name = connection["instance"]
+    [connection] = [connection for connection in connections if connection["instance"] == name]
     if connection["connection"] != "ssh":
         return f"docker://{name}"
     return f"ssh://{name}?ssh_config={Path(connection['identity_file']).parent / name / 'ssh_config'}&timeout=60"
