@@ -57,14 +57,20 @@ def host() -> Iterator[ContainerHost]:
 class Site:
     """The controller's directory with the inventory, and where the hosts' administrator types."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **groups: str) -> None:
+        """Have groups of one host each."""
         self.directory = directory
+        self._groups = groups or {"registry": NAME}
 
     def write(self, **variables: Any) -> None:
-        """Write the inventory."""
-        hosts = {NAME: {"ansible_connection": "community.docker.docker"}}
-        groups = {"hosts": hosts, "children": {"registry": {"hosts": hosts}}, "vars": variables}
-        (self.directory / "inventory").write_text(json.dumps({"all": groups}))
+        """Write the inventory, in which a group's name leads to variables of its own."""
+        children = {
+            group: {"hosts": {host: {}}, "vars": variables.pop(group, {})} for group, host in self._groups.items()
+        }
+        reached = {"ansible_connection": "community.docker.docker", "ansible_become_method": "su"}
+        (self.directory / "inventory").write_text(
+            json.dumps({"all": {"children": children, "vars": {**reached, **variables}}})
+        )
 
     def run(self, script: str, **environment: str) -> str:
         """Run a script on the controller."""
@@ -235,3 +241,143 @@ def test_what_only_a_stolen_key_has_signed_is_refused(registry: ContainerHost, s
     after = verdicts(site, audit)
     assert (after["ours"], after["theirs"]) == ("pass", "fail")
     assert len(registry.run("docker ps --quiet --filter name=ours --filter name=theirs").split()) == 2
+
+
+BUNDLE = "/root/.docker"
+SERVER = "/etc/docker/tls"
+# Whoever has the CA's key and its passphrase makes what he wants by openssl.
+FORGE = """
+openssl req -new -subj /CN=anybody -key {key} -addext extendedKeyUsage={usage} -addext subjectAltName=IP:{address} |
+openssl x509 -req -copy_extensions copyall -CA /root/ca/current/ca.pem -CAkey /root/ca/current/ca-key.pem \\
+  -passin pass:{passphrase} -not_before 20260101000000Z -not_after {end} -out {certificate}
+"""
+
+
+class Pair:
+    """An engine, and a host with a client's certificate that commands it over TLS."""
+
+    def __init__(self, site: Site, engine: ContainerHost, client: ContainerHost) -> None:
+        self.site, self.engine, self.client = site, engine, client
+        self.address = engine.run("hostname --ip-address").split()[0]
+        self.ca = site.directory / "ca"
+
+    def write(self, passphrase: str) -> None:
+        """Write the inventory."""
+        self.passphrase = passphrase
+        files = {"tlscacert": "ca", "tlscert": "cert", "tlskey": "key"}
+        named = {option: f"{SERVER}/{file}.pem" for option, file in files.items()}
+        self.site.write(
+            docker_tls_ca_dir=str(self.ca),
+            docker_tls_ca_passphrase=passphrase,
+            engines={
+                "docker_hardening_areas": ["tls", "engine"],
+                "docker_tls_server_names": [self.address],
+                "docker_engine_config": {"hosts": ["fd://"], "tlsverify": True, **named},
+            },
+            clients={
+                "docker_hardening_areas": ["tls"],
+                "docker_tls_server": False,
+                "docker_tls_clients": [{"name": "root"}],
+            },
+        )
+
+    def answer(self, bundle: str = BUNDLE, to: str = "") -> str:
+        """Return what a client gets to hear: OK, or why he is not let in; `to` is another address of the engine."""
+        identity = f"--cacert {BUNDLE}/ca.pem --cert {bundle}/cert.pem --key {bundle}/key.pem"
+        where = f"--connect-to ::{to}: https://{self.address}:2376/_ping"
+        return self.client.run(f"curl -sS --connect-timeout 3 -m 20 {identity} {where} 2>&1 || true")
+
+    def steal_ca(self) -> None:
+        """Take the CA's directory."""
+        for host in (self.client, self.engine):
+            container_host.run("docker", "cp", "-q", str(self.ca), f"{host.name}:/root")
+
+    def forge(self, host: ContainerHost, key: str, certificate: str, end: str = "21000101000000Z") -> None:
+        """Issue a certificate, as fits the host, by the stolen CA."""
+        usage = "clientAuth" if host is self.client else "serverAuth"
+        given = {"usage": usage, "address": self.address, "passphrase": self.passphrase, "end": end}
+        host.run(FORGE.format(key=key, certificate=certificate, **given))
+
+    def kept(self) -> str:
+        """Return which process the engine's container is."""
+        return self.engine.run("docker inspect --format '{{.State.Pid}}' kept")
+
+
+def refused(answer: str) -> bool:
+    """Tell whether the engine did not take a client's certificate."""
+    return "OK" not in answer and "alert" in answer
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    engine, client = f"{NAME}-engine", f"{NAME}-client"
+    with container_host.started(engine) as first, container_host.started(client) as second:
+        made = Pair(Site(tmp_path_factory.mktemp("pair"), engines=engine, clients=client), first, second)
+        made.write(PASSWORD)
+        made.site.run("ansible-playbook breakwater.docker.harden -i inventory -e docker_hardening_serial=100%")
+        first.run("docker load --quiet --input /usr/share/breakwater/busybox.tar")
+        first.run("docker run --detach --name kept busybox:local sleep 100000")
+        yield made
+
+
+@pytest.fixture
+def unharmed(pair: Pair) -> Iterator[None]:
+    """The client is let in and the engine's container runs, before and afterwards."""
+    assert pair.answer() == "OK"
+    before = pair.kept()
+    yield
+    assert pair.answer() == "OK"
+    assert pair.kept() == before
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_certificate_of_a_compromised_host_is_refused(pair: Pair) -> None:
+    pair.client.run(f"cp -rT {BUNDLE} /root/stolen")
+    keys = [host.run(f"cat {key}/key.pem") for host, key in ((pair.engine, SERVER), (pair.client, BUNDLE))]
+    assert pair.answer("/root/stolen") == "OK"
+    [replace] = commands("A host is compromised")
+    pair.site.run(replace)
+    assert refused(pair.answer("/root/stolen"))
+    renewed = [host.run(f"cat {key}/key.pem") for host, key in ((pair.engine, SERVER), (pair.client, BUNDLE))]
+    assert not set(keys) & set(renewed)
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_what_a_stolen_ca_issues_is_refused(pair: Pair) -> None:
+    for host, address in ((pair.engine, "fd00::1"), (pair.client, "fd00::2")):
+        host.run(f"sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 && ip addr replace {address}/64 dev eth0 nodad")
+    pair.steal_ca()
+    pair.client.run("mkdir -p /root/forged && openssl genpkey -algorithm ed25519 -out /root/forged/key.pem")
+    pair.forge(pair.client, "/root/forged/key.pem", "/root/forged/cert.pem")
+    close, replace, reopen = commands("The CA's key is known to others")
+    for address in (pair.address, "[fd00::1]"):
+        assert pair.answer("/root/forged", address) == "OK"
+    pair.site.run(close)
+    for address in (pair.address, "[fd00::1]"):
+        assert "timed out" in pair.answer("/root/forged", address)
+    pair.write(f"{PASSWORD}-renewed")
+    pair.site.run(replace)
+    assert "timed out" in pair.answer()
+    pair.site.run(reopen)
+    for address in (pair.address, "[fd00::1]"):
+        assert refused(pair.answer("/root/forged", address))
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_lost_ca_is_replaced(pair: Pair) -> None:
+    pair.ca.rename(pair.ca.with_name("lost"))
+    [replace] = commands("The CA's key is lost")
+    pair.site.run(replace.replace("ssh ENGINE", f"docker exec {pair.engine.name}"))
+    assert (pair.ca / "current/ca-key.pem").exists()
+
+
+def test_expired_certificates_are_renewed(pair: Pair) -> None:
+    pair.steal_ca()
+    before = pair.kept()
+    for host, directory in ((pair.engine, SERVER), (pair.client, BUNDLE)):
+        pair.forge(host, f"{directory}/key.pem", f"{directory}/cert.pem", end="20260102000000Z")
+    pair.engine.run("systemctl restart docker")
+    assert "expired" in pair.answer()
+    [renew] = commands("A certificate has expired")
+    pair.site.run(renew)
+    assert (pair.answer(), pair.kept()) == ("OK", before)
