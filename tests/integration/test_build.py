@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,26 +59,3 @@ def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path
     assert host["assessed"], host["reason"]
     assert host["summary"]["pass"] > 0
     assert host["summary"]["error"] == 0
-
-
-def test_execution_environment_is_valid(tmp_path: Path) -> None:
-    """ansible-builder makes its build context from it; no base image can be pulled here, so it is not built."""
-    definition = ROOT / "examples/execution-environment.yml"
-    command = [
-        "ansible-builder",
-        "create",
-        "-f",
-        str(definition),
-        "-c",
-        str(tmp_path),
-        "--output-filename",
-        "Containerfile",
-    ]
-    subprocess.run(command, check=True)
-    assert "breakwater.docker" in (tmp_path / "_build/requirements.yml").read_text()
-
-
-def test_execution_environment_gets_what_the_collection_needs(collections: Path) -> None:
-    installed = collections / "ansible_collections/breakwater/docker"
-    named = yaml.safe_load((installed / "meta/execution-environment.yml").read_text())["dependencies"]["python"]
-    assert "jmespath" in (installed / named).read_text().splitlines()
