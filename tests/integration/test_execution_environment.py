@@ -23,9 +23,10 @@ ROOT = Path(__file__).parents[2]
 NAME = f"environment-{os.getpid()}"
 BASE = "breakwater-base:python"
 GUIDE = (ROOT / "docs/automation.md").read_text(encoding="utf-8")
-# pip trusts whom this machine trusts, and what the build leaves behind is known by the label.
+# pip trusts whom this machine trusts and is as patient, and what the build leaves behind is known by the label.
 TEST_BED = """
 COPY ca-certificates.crt /etc/ssl/certs/
+ENV PIP_DEFAULT_TIMEOUT=180
 LABEL breakwater.environment=test
 """
 #: Who runs in an execution environment.
