@@ -313,6 +313,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     outstanding = bool(plan.reloaded) if transaction.deferred else plan.action != "none"
     config_changed = outstanding or current != plan.document
     unit_changed = settings.text != settings.before
+    addresses = {"before": hosts.read() or "", "after": transaction.drop_in_text()}
     if not module.check_mode:
         if started_since(file, host.unit):
             file.commit()
@@ -351,6 +352,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
                 "before": settings.before,
                 "after": settings.text,
             },
+            {"before_header": hosts.path, "after_header": hosts.path, **addresses},
         ],
     }
 
@@ -359,7 +361,8 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            # no_log keeps both out of the host's log of module calls; `run` narrows it to the secrets in them.
+            # no_log keeps both out of the host's log of module calls; below it is narrowed to the secrets in them, or
+            # every message would lack each number and word that is a value of some key.
             "config": {"type": "dict", "default": {}, "no_log": True},
             "defaults": {"type": "dict", "default": {}, "no_log": True},
             "path": {"type": "path", "default": "/etc/docker/daemon.json"},
@@ -375,6 +378,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    module.no_log_values = secrets([module.params["config"], module.params["defaults"]])
     turn = contextlib.nullcontext() if module.check_mode else locked(module.params["path"], module.params["timeout"])
     try:
         with turn:

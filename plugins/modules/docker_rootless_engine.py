@@ -229,7 +229,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "user": {"type": "str", "required": True},
-            # no_log keeps both out of the host's log of module calls; `run` narrows it to the secrets in them.
+            # no_log keeps both out of the host's log of module calls; below it is narrowed to the secrets in them, or
+            # every message would lack each number and word that is a value of some key.
             "config": {"type": "dict", "default": {}, "no_log": True},
             "defaults": {"type": "dict", "default": {}, "no_log": True},
             "candidate_version": {"type": "str"},
@@ -239,6 +240,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    module.no_log_values = secrets([module.params["config"], module.params["defaults"]])
     turn = contextlib.nullcontext() if module.check_mode else locked(CONFIG_FILE, module.params["timeout"])
     try:
         with turn:

@@ -216,7 +216,12 @@ DISK = {
 FILES = {
     f"file with {name}": Fault(f"{SAVE}; {damage}", says, PUT_BACK, by=by)
     for name, damage, says, by in [
-        ("a comment", f"sed -i '1s|$| // ours|' {FILE}", "is not JSON.*Correct it.*nothing was changed", "old"),
+        (
+            "a comment",
+            f"sed -i '1s|$| // ours|' {FILE}",
+            r"is not JSON.*column \d+ .*Correct it.*nothing was changed",
+            "old",
+        ),
         ("an end too early", f"truncate -s -5 {FILE}", "is not JSON.*nothing was changed", "old"),
         ("bytes that are no text", f"head -c 100 /dev/urandom > {FILE}", "is not JSON.*nothing was changed", "old"),
         ("a list", f"echo '[]' > {FILE}", "holds list where an object is needed.*nothing was changed", "old"),
