@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import engine_options
 import pytest
@@ -48,6 +49,40 @@ def names_of_tasks(tasks: list[dict[str, Any]]) -> set[str]:
         elif "ansible.builtin.import_tasks" not in task:
             found.add(task["name"])
     return found
+
+
+def tasks_with_tags(
+    directory: Path, file: str, inherited: frozenset[str]
+) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield the tasks of a file and of what it imports by a constant name, each with all its tags."""
+    pending = [(task, inherited) for task in read_yaml(directory / file)]
+    for task, outer in pending:
+        tags = outer | frozenset(task.get("tags", []))
+        imported = str(task.get("ansible.builtin.import_tasks", ""))
+        if "block" in task:
+            pending += [(inner, tags) for inner in task["block"]]
+        elif (directory / imported).is_file():
+            yield from tasks_with_tags(directory, imported, tags)
+        else:
+            yield task, tags
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_tags_part_no_task_from_the_result_that_it_uses(role: str) -> None:
+    tasks = list(tasks_with_tags(ROOT / "roles" / role / "tasks", "main.yml", frozenset()))
+    results: dict[str, frozenset[str]] = {}
+    for task, tags in tasks:
+        if "register" in task:
+            results[task["register"]] = results.get(task["register"], frozenset()) | tags
+    parted = [
+        (task["name"], name)
+        for task, tags in tasks
+        for name, its_tags in results.items()
+        if "always" not in its_tags and tags != its_tags and task.get("register") != name
+        for defaulted in re.findall(rf"\b{name}\b[\w.]*( \| default)?", yaml.safe_dump(task, width=10000))
+        if not defaulted
+    ]
+    assert parted == []
 
 
 @pytest.mark.parametrize("role", ROLES)
