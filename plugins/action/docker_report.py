@@ -54,6 +54,8 @@ class ActionModule(ActionBase):
 
 
 def _report(options: Mapping[str, Any]) -> tuple[Fleet, dict[str, str]]:
+    if not options["report_dir"]:
+        raise InputError("report_dir is empty: name the directory that the hosts' results are in.")
     directory = Path(options["report_dir"])
     if options["fail_on_new"] != "none" and not options["previous"]:
         raise InputError("fail_on_new needs `previous`: without an earlier report no finding is known to be new.")

@@ -55,6 +55,14 @@ def test_the_summary_is_printed_with_the_files(tmp_path: Path, monkeypatch: pyte
     assert told[-1] == f"  json: {tmp_path}/report.json"
 
 
+def test_no_directory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(report_dir="", hosts=["h1"])
+    assert result["failed"]
+    assert "report_dir is empty" in result["msg"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_drift_is_returned(tmp_path: Path) -> None:
     factory.write_reports(tmp_path, [factory.host_report("h1", trouble=0)], "json")
     factory.write_hosts(tmp_path, [factory.host_report("h1", trouble=0.9)])
