@@ -86,8 +86,17 @@ def test_hosts_that_stay_well_are_all_hardened(hosts: list[container_host.Contai
 
 
 def test_check_mode_runs_no_probe_and_writes_nothing(hosts: list[container_host.ContainerHost]) -> None:
-    code, said = roll_out("--check", "--diff", probe="touch /root/ill")
+    addresses = {"docker_engine_config": {"hosts": ["fd://", "unix:///run/second.sock"]}}
+    code, said = roll_out("--check", "--diff", "-e", json.dumps(addresses), probe="touch /root/ill", areas="engine")
     assert code == 0, said
     assert "live-restore" in said
+    assert "+ExecStart=/usr/sbin/dockerd --containerd" in said, "the drop-in that takes the unit's addresses away"
     assert hardened(hosts) == [False, False, False]
     assert "ill" not in "".join(host.run("ls /root") for host in hosts)
+
+
+@pytest.mark.parametrize("areas", ["engine,engines", ["engines"], None])
+def test_areas_that_are_none_are_shown_as_they_were_given(areas: Any) -> None:
+    code, said = roll_out(areas=areas)
+    assert code != 0
+    assert f"docker_hardening_areas is {json.dumps(areas)}; it takes a list of host, tls" in said.replace('\\"', '"')
