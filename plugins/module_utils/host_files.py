@@ -55,8 +55,10 @@ def install(path: str, content: str | bytes, mode: int, owner: tuple[int, int] |
             stream.flush()
             os.fsync(handle)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # the kernel says of a full disk only that one is full
         raise
     _sync(directory)
 
