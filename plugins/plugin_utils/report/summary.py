@@ -37,7 +37,8 @@ def _hosts(hosts: list[HostRow]) -> Iterator[str]:
         failing = ", ".join(f"{host.failures[name]} {name}" for name in SEVERITIES if host.failures[name])
         others = [f"{host.summary[name]} {name}" for name in ("error", "waived", "manual") if host.summary[name]]
         aside = f" ({', '.join(others)})" if others else ""
-        yield f"  {_short(host.name):<{width}}  {_score(host.score)}  {failing or 'nothing failing'}{aside}"
+        fine = "nothing decided" if host.score is None else "nothing failing"
+        yield f"  {_short(host.name):<{width}}  {_score(host.score)}  {failing or fine}{aside}"
     if len(hosts) > _HOSTS:
         yield f"  and {_count(len(hosts) - _HOSTS, 'more host')} with a score as good or better"
 

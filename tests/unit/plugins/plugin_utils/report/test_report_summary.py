@@ -30,6 +30,13 @@ def test_a_small_fleet_is_told_host_by_host() -> None:
     ]
 
 
+def test_a_host_without_an_engine_is_not_told_to_be_fine() -> None:
+    absent = HostReport.of(
+        "bare", [factory.finding(factory.controls(1)[0], "not_applicable", "a")], {"status": "absent"}
+    )
+    assert lines(absent)[1] == "  bare  score   -  nothing decided"
+
+
 def test_a_large_fleet_stays_terse() -> None:
     told = lines(*factory.fleet(300))
     assert len(told) < 40
