@@ -1,6 +1,6 @@
 """Start and stop virtual machines of the test bed, whose disks vm_image.sh makes.
 
-vm.py start NAME DISK: boots a machine on a copy of a disk (debian13) and prints, as JSON, the port
+vm.py start NAME DISK: boots a machine on a copy of a disk (debian13), beside a blank one, and prints, as JSON, the port
 of 127.0.0.1 and the key by which ssh reaches its root; so does `ssh -F .cache/bed/vm/NAME/ssh_config NAME`.
 vm.py stop NAME: ends it and removes its disk.
 """
@@ -26,6 +26,8 @@ MACHINES = 2
 SLOT_SECONDS = 900
 BOOT_SECONDS = 420
 STOP_SECONDS = 20
+#: The second disk's size; it takes no space before it is written to.
+BLANK_DISK = "4G"
 
 SSH_CONFIG = """\
 Host {name}
@@ -68,15 +70,18 @@ def free_port() -> int:
 def boot(name: str, disk: str, place: Path, port: int) -> subprocess.Popen[bytes]:
     """Start QEMU, detached from this process; systemd reads the machine's name and key from the BIOS's tables."""
     key = base64.b64encode((VM / "key.pub").read_bytes()).decode()
-    own, source = place / "disk.qcow2", VM / disk
-    backing = ["-b", f"{source}.raw", "-F", "raw"]
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(own)], check=True)
+    own, blank, source = place / "disk.qcow2", place / "blank.qcow2", VM / disk
+    create = ["qemu-img", "create", "-q", "-f", "qcow2"]
+    subprocess.run([*create, "-b", f"{source}.raw", "-F", "raw", str(own)], check=True)
+    subprocess.run([*create, str(blank), BLANK_DISK], check=True)
     # no KVM: what the tests see must not depend on the machine that they run on
     command = ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "tcg,thread=multi"]
     command += ["-cpu", "max", "-smp", "2", "-m", "2048", "-serial", f"file:{place}/console.log"]
     command += ["-kernel", f"{source}.grub", "-smbios", f"type=11,value=io.systemd.credential:system.hostname={name}"]
     command += ["-smbios", f"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root={key}"]
-    command += ["-drive", f"file={own},if=virtio,cache=unsafe", "-device", "virtio-net-pci,netdev=net"]
+    for drive in (own, blank):
+        command += ["-drive", f"file={drive},if=virtio,cache=unsafe"]
+    command += ["-device", "virtio-net-pci,netdev=net"]
     command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"]
     with wait_for_slot() as slot, (place / "qemu.log").open("wb") as log:
         machine = subprocess.Popen(
