@@ -86,6 +86,19 @@ def test_tags_part_no_task_from_the_result_that_it_uses(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_controls_are_tags_of_the_role_that_fixes_them(role: str) -> None:
+    fixed = {
+        f"cis_{number.replace('.', '_')}"
+        for item in builtin().values()
+        if item.control.remediation.role == role
+        for edition, number in item.control.refs.items()
+        if edition.startswith("cis_")
+    }
+    tasks = tasks_with_tags(ROOT / "roles" / role / "tasks", "main.yml", frozenset())
+    assert fixed - {tag for _task, tags in tasks for tag in tags} == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_of_the_argument_specs(role: str) -> None:
     documented = {name: option["default"] for name, option in options(role).items() if not option.get("required")}
     assert read_yaml(ROOT / "roles" / role / "defaults/main.yml") == documented
