@@ -43,7 +43,7 @@ def collect(
     documents = answers()
     images = Ahead(lambda: image.collect(reader, documents, files, deep_scan))
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
-    found = {
+    return {
         "engine": engine.collect(documents, socket_path),
         "host": None if remote else host.collect(host.HostSources(files, commands, settings, documents)),
         "daemon": daemon_evidence,
@@ -52,9 +52,9 @@ def collect(
         "networks": network.collect(documents, files),
         "registries": [] if remote else registries(files, processes, documents.containers, documents.networks),
         "images": images(),
+        # after the images, which have done with the reader then: it serves one at a time
+        "swarm": swarm.collect(reader, documents, files),
     }
-    # The images have done with the reader, which serves one at a time.
-    return {**found, "swarm": swarm.collect(reader, documents, files)}
 
 
 def registries(
