@@ -5,7 +5,7 @@ PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 COLLECTION := .venv/collections/ansible_collections/breakwater/docker
 SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule.yml)))
 # Some 300 tests run hundreds of engines on two cores for half an hour, and once in some such runs runc, an engine or a
-# registry answers late. What fails runs once more, alone: what is broken fails again, and the summary lists each rerun.
+# registry answers late. What fails runs once more: what is broken fails again, and the summary lists each rerun.
 RERUN := --reruns 1 -rfER
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
