@@ -35,6 +35,11 @@ def address(name: str) -> str:
     return f"ssh://{name}?ssh_config={Path(connection['identity_file']).parent / name / 'ssh_config'}&timeout=60"
 
 
+def wait_for_registry(machine: Any) -> None:
+    """Wait at most 30 seconds until the machine's registry answers: systemd calls it started before it listens."""
+    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+
+
 def play(playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
     """Run a playbook against the scenario's hosts, with the most verbose log; RuntimeError when it fails."""
     command = ["ansible-playbook", playbook, "-i", os.environ["MOLECULE_INVENTORY_FILE"], "-vvv"]

@@ -215,7 +215,7 @@ def test_garbage_is_collected_of_a_registry_that_takes_no_pushes(registry: str) 
     finally:
         machine.check_output("chmod 750 /srv/registry/docker/registry/v2/repositories")
     assert failed.rc != 0
-    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+    bed.wait_for_registry(machine)
     assert len(machine.check_output("pgrep -x docker-registry").split()) == 1
     push(f"{registry}:5000/team/after")
 
@@ -234,7 +234,7 @@ def test_backup_is_complete_and_can_be_restored(registry: str) -> None:
     machine.check_output(control.format("stop"))
     machine.check_output(f"rm -rf /srv/registry/docker && tar -xpf {copies[-1]} -C /srv/registry")
     machine.check_output(control.format("start"))
-    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
+    bed.wait_for_registry(machine)
     for image, identity in images.items():
         assert pull(image) == identity
 

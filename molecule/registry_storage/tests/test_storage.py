@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator
 
+import bed
 import pytest
 import testinfra
 
@@ -50,11 +51,6 @@ def pull(name: str) -> str:
     return CLIENT.check_output(f"docker image inspect -f '{{{{.Id}}}}' {name}")
 
 
-def wait_for(machine: Any) -> None:
-    """systemd calls a registry started before it listens."""
-    machine.check_output("for i in $(seq 150); do curl -sk https://127.0.0.1:5000/v2/ && exit; sleep 0.2; done; exit 1")
-
-
 def curl(registry: str, path: str, options: str = "") -> str:
     ca = f"/etc/docker/certs.d/{registry}:5000/ca.crt"
     return CLIENT.check_output(f"curl -sS --cacert {ca} -u alice:{PASSWORD} {options} https://{registry}:5000{path}")
@@ -75,7 +71,7 @@ def test_images_are_the_same_after_restart_and_collection(registry: str) -> None
     assert pull(kept) == identity
     machine = host(registry)
     machine.check_output("systemctl restart docker-registry.service")
-    wait_for(machine)
+    bed.wait_for_registry(machine)
     assert pull(kept) == identity
 
     manifest = "-H 'Accept: application/vnd.docker.distribution.manifest.v2+json'"
@@ -87,7 +83,7 @@ def test_images_are_the_same_after_restart_and_collection(registry: str) -> None
     collected = machine.check_output("journalctl --sync; journalctl --no-pager -o cat -u docker-registry-gc.service")
     assert f"blob eligible for deletion: {layer}" in collected
     CLIENT.check_output("docker image prune -af")
-    wait_for(machine)
+    bed.wait_for_registry(machine)
     assert pull(kept) == identity
     assert CLIENT.run(f"docker pull {gone}").rc != 0
 
@@ -132,7 +128,7 @@ class TestCache:
             CLIENT.check_output("docker rmi -f mirrored:1; docker image prune -af; docker pull -q mirrored:1")
         finally:
             host(HUB).check_output("systemctl start docker-registry.service")
-            wait_for(host(HUB))
+            bed.wait_for_registry(host(HUB))
 
     def test_others_are_refused(self) -> None:
         assert ask_cache("/v2/library/mirrored/tags/list", "--cert cert.pem --key key.pem -f").rc == 0
