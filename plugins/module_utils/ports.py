@@ -7,7 +7,12 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-from typing import Any, Iterator, NamedTuple, Protocol, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Protocol, Sequence, TypeVar
+
+Answer = TypeVar("Answer")
+
+#: How much of a file is read at once.
+_PART = 64 << 10
 
 
 class EngineReader(Protocol):
@@ -87,33 +92,48 @@ class LocalFileSystem:
     def __init__(self, root: str = "/") -> None:
         self._root = root.rstrip("/")
 
-    def _place(self, path: str) -> str:
-        """Return where `path` is; FileNotFoundError for what can't be one, for which the os module has ValueError."""
+    def _ask(self, question: Callable[[str], Answer], path: str) -> Answer:
+        """Ask about the file; FileNotFoundError for what can't be a path, for which the os module has ValueError."""
         try:
-            possible = b"\0" not in os.fsencode(path)
-        except UnicodeEncodeError:
-            possible = False
-        if not possible:
-            raise FileNotFoundError(errno.ENOENT, "no file can have such a name", path)
-        return self._root + path
+            return question(self._root + path)
+        except ValueError:
+            raise FileNotFoundError(errno.ENOENT, "no file can have such a name", path) from None
 
     def read_text(self, path: str, limit: int = 1 << 20) -> str:
         """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
-        with open(self._place(path), "rb") as handle:
-            return handle.read(limit).decode("utf-8", "replace")
+        # not by open(), whose buffers take longer to make than the small files of /proc to read
+        handle = self._ask(_open, path)
+        try:
+            return b"".join(_parts(handle, limit)).decode("utf-8", "replace")
+        finally:
+            os.close(handle)
 
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what `path` leads to."""
-        return os.stat(self._place(path))
+        return self._ask(os.stat, path)
 
     def lstat(self, path: str) -> os.stat_result:
         """Return the status of `path` itself, be it a symbolic link."""
-        return os.lstat(self._place(path))
+        return self._ask(os.lstat, path)
 
     def listdir(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
-        return sorted(os.listdir(self._place(path)))
+        return sorted(self._ask(os.listdir, path))
 
     def readlink(self, path: str) -> str:
         """Return the target of a symbolic link as it is written."""
-        return os.readlink(self._place(path))
+        return self._ask(os.readlink, path)
+
+
+def _open(place: str) -> int:
+    return os.open(place, os.O_RDONLY)
+
+
+def _parts(handle: int, limit: int) -> Iterator[bytes]:
+    left = limit
+    while left > 0:
+        part = os.read(handle, min(left, _PART))
+        if not part:
+            return
+        yield part
+        left -= len(part)

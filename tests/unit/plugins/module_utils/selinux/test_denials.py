@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Callable
 
@@ -69,9 +70,19 @@ def test_what_the_policy_allows_by_now_does_not_count(
     write("/sys/fs/selinux/class/file/perms/open", "5")
     kernel = Kernel(permissive, str(tmp_path))
     denial = Denial("u:r:container_t:s0", "u:r:var_t:s0", "file", frozenset({"read", "open"}))
-    answers = {"12": True, "2": False, "ffffffff": True}
-    for answer, allowed in answers.items():
-        monkeypatch.setattr("os.read", lambda _handle, _size, text=answer: f"{text} ffffffff 0 0 1 0".encode())
+    read = os.read
+
+    def answering(answer: str) -> Callable[[int, int], bytes]:
+        """Return os.read, but for the file that the kernel answers in."""
+        asked = "/sys/fs/selinux/access"
+        return lambda handle, size: (
+            f"{answer} ffffffff 0 0 1 0".encode()
+            if os.readlink(f"/proc/self/fd/{handle}").endswith(asked)
+            else read(handle, size)
+        )
+
+    for answer, allowed in {"12": True, "2": False, "ffffffff": True}.items():
+        monkeypatch.setattr("os.read", answering(answer))
         assert kernel.allows(denial) is allowed
     assert (tmp_path / "sys/fs/selinux/access").read_text() == "u:r:container_t:s0 u:r:var_t:s0 6"
     assert not kernel.allows(denial._replace(object_class="unknown"))
