@@ -25,10 +25,11 @@ class Document:
     def value(self, *path: str) -> Any:
         """Return what is at `path`; UnreadableError when a part of it is missing."""
         current: Any = self.raw
-        for key in path:
-            if not isinstance(current, dict) or key not in current:
-                raise UnreadableError(f"{self.name} has no {'.'.join(path)}")
-            current = current[key]
+        try:
+            for key in path:
+                current = current[key]
+        except (KeyError, TypeError):  # not there, or in something that is not an object
+            raise UnreadableError(f"{self.name} has no {'.'.join(path)}") from None
         return current
 
     def _typed(self, path: tuple[str, ...], kind: type, empty: Any) -> Any:
@@ -72,7 +73,7 @@ class Document:
 
     def _list(self, path: tuple[str, ...], kind: type) -> list[Any]:
         items = self._typed(path, list, [])
-        if not all(isinstance(item, kind) for item in items):
+        if items and not all(isinstance(item, kind) for item in items):
             raise UnreadableError(f"{self.name}: {'.'.join(path)} holds something else than {kind.__name__}")
         return items
 
@@ -82,20 +83,19 @@ def gather(source: Source, readers: Mapping[str, Callable[[Source], Any]]) -> di
     fields: dict[str, Any] = {}
     unreadable: dict[str, str] = {}
     for name, read in readers.items():
-        fields[name], reason = _attempt(read, source, name)
-        if reason:
-            unreadable[name] = reason
+        try:
+            fields[name] = read(source)
+        except (UnreadableError, OSError, ValueError) as error:  # noqa: PERF203 (a call for each costs more)
+            fields[name] = None
+            unreadable[name] = _reason(error, name)
     fields["unreadable"] = unreadable
     return fields
 
 
-def _attempt(read: Callable[[Source], Any], source: Source, name: str) -> tuple[Any, str]:
-    try:
-        return read(source), ""
-    except UnreadableError as error:
-        return None, str(error)
-    except OSError as error:
-        return None, f"{error.filename or name}: {error.strerror or error}"
-    except ValueError:
-        # The error's own words are left out, since they hold what was read.
-        return None, f"{name}: what is there is not understood"
+def _reason(error: Exception, name: str) -> str:
+    if isinstance(error, UnreadableError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or name}: {error.strerror or error}"
+    # The error's own words are left out, since they hold what was read.
+    return f"{name}: what is there is not understood"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
     volume_writers,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
@@ -42,6 +43,7 @@ class _Estate(NamedTuple):
 class _Subject(NamedTuple):
     doc: Document
     estate: _Estate
+    environment: Callable[[], list[dict[str, Any]]]
     kernel: dict[str, Any] | None
     kernel_error: str
 
@@ -68,17 +70,18 @@ def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _subject(doc: Document, estate: _Estate) -> _Subject:
+    environment = Lazy(lambda: environment_names(doc.strings("Config", "Env")))
     try:
         if not doc.boolean("State", "Running"):
-            return _Subject(doc, estate, None, "")
+            return _Subject(doc, estate, environment, None, "")
         pid = doc.integer("State", "Pid")
         if all(pid != seen for seen, _name in estate.processes.containers.get(doc.string("Id"), ())):
             raise UnreadableError(
                 f"{doc.name}: its process {pid} can't be seen as the container's in this host's /proc"
             )
-        return _Subject(doc, estate, confinement.kernel_view(estate.files, pid), "")
+        return _Subject(doc, estate, environment, confinement.kernel_view(estate.files, pid), "")
     except (UnreadableError, OSError, KeyError, ValueError, IndexError) as error:
-        return _Subject(doc, estate, None, str(error) or "the kernel's view of its process can't be read")
+        return _Subject(doc, estate, environment, None, str(error) or "the kernel's view of its process can't be read")
 
 
 def _kernel(name: str) -> Any:
@@ -236,10 +239,6 @@ def _ssh_servers(subject: _Subject) -> list[str]:
     return sorted({name for _pid, name in running if name in _SSH_SERVERS})
 
 
-def _environment(subject: _Subject) -> list[dict[str, Any]]:
-    return environment_names(subject.doc.strings("Config", "Env"))
-
-
 _FIELDS = {
     "id": lambda s: s.doc.string("Id"),
     "name": lambda s: s.doc.string("Name").lstrip("/"),
@@ -286,8 +285,8 @@ _FIELDS = {
     "log_driver": lambda s: s.doc.string("HostConfig", "LogConfig", "Type"),
     "log_bounded": _log_bounded,
     "runtime": lambda s: s.doc.string("HostConfig", "Runtime") if s.doc.has("HostConfig", "Runtime") else "",
-    "environment": lambda s: [entry["name"] for entry in _environment(s)],
-    "secret_variables": lambda s: [entry["name"] for entry in _environment(s) if entry["looks_secret"]],
+    "environment": lambda s: [entry["name"] for entry in s.environment()],
+    "secret_variables": lambda s: [entry["name"] for entry in s.environment() if entry["looks_secret"]],
     "ssh_servers": _ssh_servers,
     "reasons": lambda s: stated(s.doc, "Config", "Labels"),
     "kernel_seccomp": _kernel("seccomp"),
