@@ -16,7 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.account
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, data_root, resolve
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 Places = Iterator[Tuple[str, Iterable[str]]]
 
@@ -56,10 +56,11 @@ class FileSources(NamedTuple):
     """What the evidence of files is read from."""
 
     files: FileSystem
-    commands: CommandRunner
     settings: DaemonSettings
     socket_path: str
     documents: EngineDocuments
+    live_rules: Callable[[], audit.AuditRules]
+    """The audit rules that the kernel has loaded; UnreadableError where it does not show them."""
 
 
 def collect(sources: FileSources) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def collect(sources: FileSources) -> list[dict[str, Any]]:
     examiner = _Examiner(
         files,
         read_accounts(files),
-        Lazy(lambda: audit.live_rules(files, sources.commands)),
+        sources.live_rules,
         Lazy(lambda: audit.persistent_rules(files)),
     )
     found: list[dict[str, Any]] = []
@@ -87,8 +88,8 @@ class _Examiner(NamedTuple):
 
     files: FileSystem
     accounts: Accounts
-    live: Lazy[audit.AuditRules]
-    persistent: Lazy[audit.AuditRules]
+    live: Callable[[], audit.AuditRules]
+    persistent: Callable[[], audit.AuditRules]
 
     def examine(self, path: str, purpose: str) -> dict[str, Any]:
         """Return the evidence of the file at the resolved `path`."""
@@ -101,7 +102,7 @@ class _Examiner(NamedTuple):
 
             return read
 
-        def recorded(rules: Lazy[audit.AuditRules]) -> Callable[[FileSystem], Any]:
+        def recorded(rules: Callable[[], audit.AuditRules]) -> Callable[[FileSystem], Any]:
             program = purpose in _PROGRAMS
             return of_status(lambda known: rules().covers(path, stat.S_ISDIR(known.st_mode), program), absent=False)
 

@@ -45,6 +45,8 @@ class HostSources(NamedTuple):
     commands: CommandRunner
     settings: DaemonSettings
     documents: EngineDocuments
+    live_rules: Callable[[], audit.AuditRules]
+    """The audit rules that the kernel has loaded; UnreadableError where it does not show them."""
 
 
 def collect(sources: HostSources) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def collect(sources: HostSources) -> dict[str, Any]:
     users = Lazy(lambda: accounts.read_accounts(files))
     group = Lazy(lambda: settings.get("group", "docker"))
     members = Lazy(lambda: accounts.group_members(commands, users(), group()))
-    live = Lazy(lambda: audit.live_rules(files, commands))
+    live = sources.live_rules
     execs = Lazy(lambda: exec_audit.collect(files, commands, live(), client_path(files)))
     counts = Lazy(lambda: sprawl.count(sources.documents))
     readers: dict[str, Callable[[FileSystem], Any]] = {

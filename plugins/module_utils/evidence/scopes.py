@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable
 from ansible_collections.breakwater.docker.plugins.module_utils.ahead import Ahead
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
+    audit,
     container,
     daemon,
     engine,
@@ -18,6 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     network,
     swarm,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 
@@ -42,12 +44,15 @@ def collect(
     settings = DaemonSettings(invisible=_REMOTE) if remote else read_settings(files, processes, socket_path)
     documents = answers()
     images = Ahead(lambda: image.collect(reader, documents, files, deep_scan))
+    live_rules = Lazy(lambda: audit.live_rules(files, commands))
+    host_sources = host.HostSources(files, commands, settings, documents, live_rules)
+    file_sources = file.FileSources(files, settings, socket_path, documents, live_rules)
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
     return {
         "engine": engine.collect(documents, socket_path),
-        "host": None if remote else host.collect(host.HostSources(files, commands, settings, documents)),
+        "host": None if remote else host.collect(host_sources),
         "daemon": daemon_evidence,
-        "files": [] if remote else file.collect(file.FileSources(files, commands, settings, socket_path, documents)),
+        "files": [] if remote else file.collect(file_sources),
         "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
         "networks": network.collect(documents, files),
         "registries": [] if remote else registries(files, processes, documents.containers, documents.networks),

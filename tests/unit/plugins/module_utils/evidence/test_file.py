@@ -10,8 +10,9 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence import file
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit, file
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
@@ -26,7 +27,8 @@ def collect(
     documents = EngineDocuments({}, {"DockerRootDir": "/var/lib/docker"}, [], [], [], [])
     known = settings or DaemonSettings(process=PROCESS)
     found: dict[str, list[dict[str, Any]]] = {}
-    for item in file.collect(file.FileSources(files, commands, known, "/var/run/docker.sock", documents)):
+    live_rules = Lazy(lambda: audit.live_rules(files, commands))
+    for item in file.collect(file.FileSources(files, known, "/var/run/docker.sock", documents, live_rules)):
         assert set(item) - {"unreadable"} == set(scope_schema("file").fields)
         found.setdefault(item["purpose"], []).append(item)
     return found

@@ -12,6 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     accounts,
+    audit,
     host,
     kernel,
     mounts,
@@ -20,6 +21,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     sprawl,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
@@ -43,7 +45,8 @@ def documents(**given: Any) -> EngineDocuments:
 
 def collect(files: LocalFileSystem, commands: RecordedCommands, **given: Any) -> dict[str, Any]:
     settings = DaemonSettings(process=DaemonProcess(1, 0, ("dockerd",), {}, 0.0))
-    return host.collect(host.HostSources(files, commands, settings, documents(**given)))
+    live_rules = Lazy(lambda: audit.live_rules(files, commands))
+    return host.collect(host.HostSources(files, commands, settings, documents(**given), live_rules))
 
 
 def test_a_host_with_nothing_has_reasons_and_no_traceback(files: LocalFileSystem, commands: RecordedCommands) -> None:
