@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-import calendar
 import time
+from datetime import datetime, timezone
 from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
@@ -196,10 +196,10 @@ def _days_left(commands: CommandRunner, path: str) -> int:
     result = commands.run(["openssl", "x509", "-noout", "-enddate", "-in", path])
     text = result.stdout.strip().partition("notAfter=")[2]
     try:
-        end = calendar.timegm(time.strptime(text, "%b %d %H:%M:%S %Y GMT"))
+        end = datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=timezone.utc)
     except ValueError:
         raise UnreadableError(f"openssl does not tell until when {path} is valid: {result.stderr.strip()}") from None
-    return int((end - time.time()) // _DAY)
+    return int((end.timestamp() - time.time()) // _DAY)
 
 
 def _proxies_with_credentials(sources: _Sources) -> list[str]:

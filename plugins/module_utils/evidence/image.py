@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
@@ -16,7 +16,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import En
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_base import BaseImages, base_of
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import Signatures
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
@@ -24,6 +23,9 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import repository
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
+
+if TYPE_CHECKING:
+    from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import LayerScanner
 
 Value = TypeVar("Value")
 
@@ -59,7 +61,7 @@ def collect(
     no_users: dict[str, list[str]] = {}
     known_users = _or_empty(users, no_users)
     data_root = str(documents.info.get("DockerRootDir") or DATA_ROOT)
-    scanner = LayerScanner(files, data_root, documents.containers) if deep_scan else None
+    scanner = _scanner(files, data_root, documents.containers) if deep_scan else None
     listed = [entry for entry in documents.images if _identifier(entry) in known_users or _named(entry)]
     unlisted = sorted(known_users.keys() - {_identifier(entry) for entry in listed})
     listed += [entry for entry in (_unlisted(reader, identifier) for identifier in unlisted) if entry]
@@ -69,6 +71,14 @@ def collect(
     reasons = Lazy(lambda: stated_for_images(documents.containers))
     estate = _Estate(users, reasons, scanner, bases, Signatures(files), moment)
     return [_object(reader if index < IMAGE_LIMIT else None, entry, estate) for index, entry in enumerate(listed)]
+
+
+def _scanner(files: FileSystem, data_root: str, containers: Sequence[Mapping[str, object]]) -> LayerScanner:
+    from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers import (  # noqa: PLC0415 (few audits look so deep)
+        LayerScanner,
+    )
+
+    return LayerScanner(files, data_root, containers)
 
 
 def _unlisted(reader: EngineReader, identifier: str) -> dict[str, Any] | None:
