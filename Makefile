@@ -43,7 +43,8 @@ audit: setup ## audit this machine's own Docker, changing nothing
 	@ansible-playbook breakwater.docker.compliance -i localhost, -c local -e docker_compliance_report_dir=$(CURDIR)/reports/audit
 	@echo "Report: reports/audit/report.html"
 
-test: lint unit browser sanity importer site vm-bed ## all checks: linters, units, browser, sanity, Galaxy's importer, site, build and install, Molecule scenarios
+test: setup ## all checks: linters, units, browser, sanity, Galaxy's importer, site, build and install, Molecule scenarios
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target vm-bed lint unit browser sanity importer site
 	@tests/bed/apt-install.sh gpg gpg-agent
 	pytest --numprocesses 2 --no-loadscope-reorder --durations 30 $(RERUN) tests/integration
 
