@@ -47,18 +47,36 @@ docker inspect -f '{{index .RepoDigests 0}}' "$(hostname):5000/$1"
 END
 cat >/usr/local/bin/sign <<'END'
 #!/bin/sh
-# sign KEY IMAGE [OPTION]...: signs it with this key of /srv/trust.
+# sign KEY IMAGE [OPTION]...: signs it with this key of /srv/trust, in the form of cosign 2.
 set -eu
 key=$1 image=$2
 shift 2
+if cosign sign --help 2>&1 | grep -q use-signing-config; then
+    set -- --use-signing-config=false --new-bundle-format=false "$@"
+fi
 SSL_CERT_FILE=/srv/trust/public/tls-ca.pem COSIGN_PASSWORD=x cosign sign -y --tlog-upload=false --key "/srv/trust/$key.key" "$@" "$image"
 END
-chmod 755 /usr/local/bin/publish /usr/local/bin/sign
+cat >/usr/local/bin/sign_bundle <<'END'
+#!/bin/sh
+# sign_bundle KEY IMAGE: signs it in the form of cosign 3, for which cosign 2 has to state the same.
+set -eu
+key=$1 image=$2
+if cosign sign --help 2>&1 | grep -q use-signing-config; then
+    set -- sign --use-signing-config=false
+else
+    echo '{}' >/srv/trust/predicate
+    set -- attest --new-bundle-format --type https://sigstore.dev/cosign/sign/v1 --predicate /srv/trust/predicate
+fi
+SSL_CERT_FILE=/srv/trust/public/tls-ca.pem COSIGN_PASSWORD=x cosign "$@" -y --tlog-upload=false --key "/srv/trust/$key.key" "$image"
+END
+chmod 755 /usr/local/bin/publish /usr/local/bin/sign /usr/local/bin/sign_bundle
 for key in release other; do cosign generate-key-pair --output-key-prefix "$key"; done
 cp release.pub public/
 sign release "$(publish app/signed:1 signed)"
 publish app/unsigned:1 unsigned
 sign other "$(publish app/others:1 others)"
+sign_bundle release "$(publish app/bundle:1 bundle)"
+sign_bundle other "$(publish app/others-bundle:1 others-bundle)"
 sign release "$(publish app/moving:1 before)"
 sign release "$(publish production/web:1 production)" -a env=production
 sign release "$(publish production/test:1 test)" -a env=test
@@ -74,6 +92,28 @@ cp public/ca.pem .
 for name in web eves; do
     SSL_CERT_FILE=/srv/trust/public/tls-ca.pem python3 /root/sign_shortly.py "$(publish "ci/$name:1" "ci-$name")"
 done
+
+# Signatures by notation, where Debian has it, of a company and of somebody else.
+for name in acme eve; do
+    openssl req -x509 -newkey rsa:3072 -nodes -keyout "$name-ca.key" -out "public/$name-ca.pem" -days 30 -subj "/C=DE/ST=BE/O=$name/CN=CA" \
+        -addext keyUsage=critical,keyCertSign
+    openssl req -newkey rsa:3072 -nodes -keyout "$name.key" -out "$name.csr" -subj "/C=DE/ST=BE/O=$name/CN=builder"
+    printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n' >"$name.ext"
+    openssl x509 -req -in "$name.csr" -CA "public/$name-ca.pem" -CAkey "$name-ca.key" -days 30 -extfile "$name.ext" -out "$name.pem"
+    cat "public/$name-ca.pem" >>"$name.pem"
+done
+signed=$(publish notation/signed:1 by-notation)
+eves=$(publish notation/eves:1 by-eve)
+publish notation/unsigned:1 by-nobody
+if apt-get install -qq -y --no-install-recommends notation >/dev/null 2>&1; then
+    mkdir -p /root/.config/notation
+    cat >/root/.config/notation/signingkeys.json <<'END'
+{"keys": [{"name": "acme", "keyPath": "/srv/trust/acme.key", "certPath": "/srv/trust/acme.pem"},
+          {"name": "eve", "keyPath": "/srv/trust/eve.key", "certPath": "/srv/trust/eve.pem"}]}
+END
+    SSL_CERT_FILE=/srv/trust/public/tls-ca.pem notation sign --key acme --user-metadata env=production "$signed"
+    SSL_CERT_FILE=/srv/trust/public/tls-ca.pem notation sign --key eve "$eves"
+fi
 
 DOCKER_CONTENT_TRUST_SERVER="https://$(hostname):4443"
 export DOCKER_CONTENT_TRUST_SERVER

@@ -19,17 +19,30 @@ DIRECTORY = "/etc/docker/image-trust"
 RECORD = "/var/lib/breakwater/verified-images.json"
 PASSWORD = "correct-horse"
 RUNNING = ("signed", "unsigned", "moving", "local")
+#: Debian 13 has no notation.
+BY_NOTATION = (
+    {
+        "notation/signed:1": ("verified", "signed by x509.subject: C=DE, ST=BE, O=acme"),
+        "notation/eves:1": ("refused", "failed for all the signatures"),
+        "notation/unsigned:1": ("refused", "no signature is associated"),
+    }
+    if os.environ.get("BREAKWATER_DEBIAN")
+    else {"notation/signed:1": ("undecided", "notation is not installed")}
+)
 #: What becomes of each image, and why.
 EXPECTED = {
     "app/signed:1": ("verified", "signed by release"),
     "app/unsigned:1": ("refused", "has no signature"),
     "app/others:1": ("refused", "none by release that holds"),
+    "app/bundle:1": ("verified", "signed by release"),
+    "app/others-bundle:1": ("refused", "none by release that holds"),
     "production/web:1": ("verified", "signed by release"),
     "production/test:1": ("refused", "lack the annotations env=production"),
     "ci/web:1": ("verified", "signed by ci@example.org"),
     "ci/eves:1": ("refused", "none of eve@example.org"),
     "accepted/tools:1": ("accepted", "without a signature"),
     "rejected/web:1": ("refused", "The policy rejects"),
+    **BY_NOTATION,
     "notary/signed:1": ("verified", f"signed in https://{REGISTRY}:4443"),
     "notary/unsigned:1": ("undecided", "has no signatures"),
     "app/nothing:1": ("undecided", f"{PLACE} has no"),

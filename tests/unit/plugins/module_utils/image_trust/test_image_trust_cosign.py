@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -23,7 +24,7 @@ DIGEST = "sha256:" + "0" * 64
 WEB = parse("registry.example.org:5000/web:1")
 PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 KEYS = {"release": PUBLIC_KEY, "next": PUBLIC_KEY, "rekor": PUBLIC_KEY, "ca": "-----BEGIN CERTIFICATE-----\nMIIB\n"}
-#: As cosign 2.5 printed them.
+#: As cosign 2.5 printed them, and where it says so cosign 3.1.
 SIGNED = json.dumps([{"critical": {"image": {"docker-manifest-digest": DIGEST}}, "optional": None}])
 UNSIGNED = "Error: no signatures found\nerror during command execution: no signatures found"
 OTHER = (
@@ -33,6 +34,41 @@ ANNOTATION = "error during command execution: no matching signatures: missing or
 UNREACHABLE = (
     'error during command execution: Get "https://registry.example.org:5000/v2/": dial tcp: connect: connection refused'
 )
+OTHER_IN_BUNDLE = (
+    "error during command execution: no matching attestations: failed to verify signature: could not verify envelope:"
+    " accepted signatures do not match threshold, Found: 0, Expected 1"
+)
+ANNOTATION_IN_BUNDLE = "error during command execution: no matching attestations: missing or incorrect annotation"
+NO_BUNDLE = "error during command execution: no valid bundles exist in registry"
+NO_BUNDLE_3 = "error during command execution: no matching attestations: "
+ROOT_WANTED_3 = (
+    "error during command execution: unsupported: CA roots/intermediates must be provided using --trusted-root when"
+    " using --new-bundle-format"
+)
+
+
+def statement(digest: str = DIGEST, kind: str = "https://sigstore.dev/cosign/sign/v1", **annotations: str) -> str:
+    """Return what cosign 2.5 prints of a signature that cosign 3 made."""
+    subject = {"digest": {"sha256": digest.partition(":")[2]}, "annotations": annotations}
+    stated = {"_type": "https://in-toto.io/Statement/v1", "subject": [subject], "predicateType": kind, "predicate": {}}
+    payload = base64.b64encode(json.dumps(stated).encode()).decode()
+    return json.dumps({"payload": payload, "payloadType": "application/vnd.in-toto+json", "signatures": []}) + "\n"
+
+
+class ByVerb(RecordedCommands):
+    """Answers by what cosign is asked to do: its exit code, output and error."""
+
+    def __init__(self, **answers: tuple[int, str, str]) -> None:
+        super().__init__()
+        self._by_verb = answers
+
+    def run(self, argv: Any, timeout: float = 10.0) -> Any:
+        self.asked.append(" ".join(argv))
+        verb = argv[argv.index("cosign") + 1].replace("-", "_")
+        rc, stdout, stderr = self._by_verb[
+            "rooted" if verb == "verify" and "--trusted-root=" in self.asked[-1] else verb
+        ]
+        return answering(rc, stdout, stderr).run(argv)
 
 
 def entry(*keys: str, **more: Any) -> Entry:
@@ -70,6 +106,8 @@ def test_a_digest_is_verified_offline_by_the_key(tmp_path: Path) -> None:
         (10, UNSIGNED, "refused", "It has no signature."),
         (12, OTHER, "refused", "none by release that holds"),
         (12, ANNOTATION, "refused", "lack the annotations env=production"),
+        (1, OTHER_IN_BUNDLE, "refused", "none by release that holds"),
+        (1, ANNOTATION_IN_BUNDLE, "refused", "lack the annotations env=production"),
         (1, UNREACHABLE, "undecided", "connection refused"),
         (1, "", "undecided", "does not say why"),
         (127, "env: 'cosign': No such file or directory", "undecided", "not installed"),
@@ -85,6 +123,52 @@ def test_what_cosign_says_becomes_a_reason(tmp_path: Path, rc: int, stderr: str,
 def test_an_answer_about_something_else_does_not_verify(tmp_path: Path) -> None:
     for output in ("", "[]", "{}", "[1]", SIGNED.replace("000", "111")):
         assert verify(tmp_path, answering(0, output), entry("release")).status == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("stated", "status", "reason"),
+    [
+        ((0, statement(env="production"), ""), "verified", "It is signed by release."),
+        ((0, statement() + statement(env="production", more="x"), ""), "verified", "It is signed by release."),
+        ((0, statement(env="test"), ""), "refused", "lack the annotations env=production"),
+        ((0, statement(), ""), "refused", "lack the annotations env=production"),
+        ((0, statement("sha256:" + "1" * 64, env="production"), ""), "undecided", "not about"),
+        ((0, statement(kind="https://spdx.dev/Document", env="production"), ""), "undecided", "not about"),
+        ((0, "", ""), "undecided", "not about"),
+        ((0, "[1]", ""), "undecided", "not about"),
+        ((1, "", OTHER_IN_BUNDLE), "refused", "none by release that holds"),
+        ((1, "", NO_BUNDLE), "refused", "It has no signature."),
+        ((1, "", NO_BUNDLE_3), "refused", "It has no signature."),
+        ((1, "", "Error: unknown flag: --new-bundle-format"), "refused", "It has no signature."),
+    ],
+)
+def test_cosign_2_finds_what_cosign_3_signed(
+    tmp_path: Path, stated: tuple[int, str, str], status: str, reason: str
+) -> None:
+    commands = ByVerb(verify=(10, "", UNSIGNED), verify_attestation=stated)
+    verdict = verify(tmp_path, commands, entry("release", annotations=(("env", "production"),)))
+    assert verdict.status == status
+    assert reason in verdict.reason
+    assert "--type=https://sigstore.dev/cosign/sign/v1" in commands.asked[1]
+    assert "--key=/etc/docker/image-trust/keys/release --insecure-ignore-tlog=true" in commands.asked[1]
+
+
+def test_cosign_3_gets_the_authorities_of_a_bundle_in_its_own_form(tmp_path: Path) -> None:
+    demanded = entry("ca", identity="ci@example.org", issuer="https://issuer.example.org", transparency_log="rekor")
+    wanted = (1, "", ROOT_WANTED_3)
+    commands = ByVerb(verify=wanted, trusted_root=(0, "", ""), rooted=(0, SIGNED, ""))
+    assert verify(tmp_path, commands, demanded).status == "verified"
+    _first, created, rooted = commands.asked
+    assert "--certificate-chain=/etc/docker/image-trust/keys/ca" in created
+    assert "--rekor-key=/etc/docker/image-trust/keys/rekor" in created
+    assert "--ca-roots" not in rooted
+    assert "--certificate-identity=ci@example.org" in rooted
+    assert "--insecure-ignore-tlog=false" in rooted
+    refusal = OTHER_IN_BUNDLE.replace("signature:", "certificate identity:")
+    refused = verify(tmp_path, ByVerb(verify=wanted, trusted_root=(0, "", ""), rooted=(1, "", refusal)), demanded)
+    assert refused.status == "refused"
+    failed = verify(tmp_path, ByVerb(verify=wanted, trusted_root=(1, "", "Error: unknown flag")), demanded)
+    assert (failed.status, "unknown flag" in failed.reason) == ("undecided", True)
 
 
 def test_any_of_several_keys_will_do(tmp_path: Path) -> None:
