@@ -128,7 +128,8 @@ def check_creatable(spec: CaSpec) -> None:
     """Raise InputError when a CA can't be made as asked for."""
     if not spec.passphrase:
         raise InputError(
-            "A new CA needs a passphrase for its key: set docker_tls_ca_passphrase, from a vault. Nothing was changed."
+            "A new CA needs a passphrase for its key: set docker_tls_ca_passphrase, or for registries"
+            " docker_registry_ca_passphrase, from a vault. Nothing was changed."
         )
 
 
@@ -201,7 +202,10 @@ def _load_key(directory: Path, passphrase: str) -> Any:
     try:
         key = _decrypt(content, passphrase)
     except (ValueError, TypeError):
-        raise InputError(f"{path} can't be decrypted: set docker_tls_ca_passphrase to its passphrase.") from None
+        raise InputError(
+            f"{path} can't be decrypted: set docker_tls_ca_passphrase to its passphrase, or for registries"
+            " docker_registry_ca_passphrase and docker_registry_client_ca_passphrase."
+        ) from None
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != _load_ca(directory).public_key().public_bytes(*form):
         raise InputError(f"{path} is not the key of the certificate beside it.")
