@@ -100,3 +100,20 @@ def test_areas_that_are_none_are_shown_as_they_were_given(areas: Any) -> None:
     code, said = roll_out(areas=areas)
     assert code != 0
     assert f"docker_hardening_areas is {json.dumps(areas)}; it takes a list of host, tls" in said.replace('\\"', '"')
+
+
+@pytest.mark.parametrize(
+    ("access", "reason"),
+    [
+        ({"docker_engine_socket_mode": "0666"}, "docker_engine_socket_mode is 0666; it takes an octal mode in quotes"),
+        ({"docker_engine_socket_mode": 0o660}, "docker_engine_socket_mode is 432; it takes an octal mode in quotes"),
+        ({"docker_engine_group_members": ["root", "mallory"]}, "docker can't have mallory: create the user or correct"),
+    ],
+)
+def test_access_that_can_not_be_is_refused_before_the_daemon_is_configured(
+    hosts: list[container_host.ContainerHost], access: dict[str, Any], reason: str
+) -> None:
+    code, said = roll_out("-e", json.dumps(access))
+    assert code != 0
+    assert reason in said
+    assert hardened(hosts) == [False, False, False]
