@@ -88,7 +88,7 @@ distribution:
   returned: success
   sample: debian
 distribution_version:
-  description: C(VERSION_ID) of os-release.
+  description: C(VERSION_ID) of os-release, empty where it has none, as Debian's testing.
   type: str
   returned: success
   sample: "13"
