@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement, container_limits
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import (
     MountTable,
     propagating,
@@ -25,8 +25,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import en
 
 _SSH_SERVERS = ("dropbear", "sshd", "sshd-auth", "sshd-session")
 _ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 (nothing is bound here)
-#: The weight that every container has anyway.
-_DEFAULT_CPU_SHARES = (0, 1024)
 
 
 class _Estate(NamedTuple):
@@ -38,6 +36,8 @@ class _Estate(NamedTuple):
     image_ids: Mapping[str, str]
     """Image ids by the tags that point to them now."""
     mounts: MountTable
+    info: Mapping[str, Any]
+    """The engine's `/info`."""
 
 
 class _Subject(NamedTuple):
@@ -55,7 +55,7 @@ def collect(
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     data_root = daemon["data_root"] or DATA_ROOT
     mounts = MountTable(files, socket_path, data_root, volume_devices(documents.volumes), volume_writers(inspected))
-    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts)
+    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, documents.info)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 
 
@@ -160,18 +160,6 @@ def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
     ]
 
 
-def _cpu_limited(subject: _Subject) -> bool:
-    doc = subject.doc
-    shares = doc.integer("HostConfig", "CpuShares")
-    limits = doc.integer("HostConfig", "NanoCpus"), doc.integer("HostConfig", "CpuQuota")
-    return shares not in _DEFAULT_CPU_SHARES or any(limit > 0 for limit in limits)
-
-
-def _pids_limit(subject: _Subject) -> int:
-    # null where none was set
-    return 0 if subject.doc.value("HostConfig", "PidsLimit") is None else subject.doc.integer("HostConfig", "PidsLimit")
-
-
 def _oom_kill_disabled(subject: _Subject) -> bool:
     doc, place = subject.doc, ("HostConfig", "OomKillDisable")
     # null with control groups version 2, which has no such switch
@@ -274,9 +262,9 @@ _FIELDS = {
     "shared_mounts": lambda s: propagating(s.doc),
     "shared_volumes": lambda s: s.estate.mounts.shared_volumes(s.doc),
     "devices": _devices,
-    "memory": lambda s: s.doc.integer("HostConfig", "Memory"),
-    "cpu_limited": _cpu_limited,
-    "pids_limit": _pids_limit,
+    "memory": lambda s: container_limits.memory(s.doc, s.estate.info),
+    "cpu_limited": lambda s: container_limits.cpu_limited(s.doc, s.estate.info),
+    "pids_limit": lambda s: container_limits.pids(s.doc, s.estate.info),
     "ulimits": _ulimits,
     "restart_policy": lambda s: s.doc.string("HostConfig", "RestartPolicy", "Name") or "no",
     "restart_retries": lambda s: s.doc.integer("HostConfig", "RestartPolicy", "MaximumRetryCount"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 import pytest
 
@@ -37,11 +37,13 @@ def _named(doc: Any, name: str) -> bool:
     return isinstance(doc, dict) and doc.get("Name") == f"/{name}"
 
 
-def collect(root: Path, *containers: dict[str, Any], **daemon: Any) -> list[dict[str, Any]]:
+def collect(
+    root: Path, *containers: dict[str, Any], info: Mapping[str, Any] | None = None, **daemon: Any
+) -> list[dict[str, Any]]:
     recording = recorded("26.1-rootful")
     documents = EngineDocuments(
         version=recording["/version"],
-        info=recording["/info"],
+        info={**recording["/info"], **(info or {})},
         containers=list(containers),
         images=recording["/images/json"],
         networks=recording["/networks"],
@@ -333,6 +335,26 @@ def test_volumes_of_containers(tmp_path: Path) -> None:
     assert "does not tell where the volume data is" in writer["unreadable"]["sensitive_mounts"]
     [disguised] = collect(tmp_path, doc)
     assert disguised["sensitive_mounts"] == ["/etc"]
+
+
+@pytest.mark.parametrize(
+    ("support", "limit", "field", "expected"),
+    [
+        ("MemoryLimit", "Memory", "memory", 0),
+        ("PidsLimit", "PidsLimit", "pids_limit", 0),
+        ("CpuCfsQuota", "NanoCpus", "cpu_limited", False),
+        ("CpuCfsQuota", "CpuQuota", "cpu_limited", False),
+        ("CPUShares", "CpuShares", "cpu_limited", False),
+    ],
+)
+def test_limit_that_the_engine_can_not_enforce_is_none(
+    tmp_path: Path, support: str, limit: str, field: str, expected: Any
+) -> None:
+    doc = inspected("stopped")
+    doc["HostConfig"][limit] = 500
+    [enforced] = collect(tmp_path, doc)
+    [shown] = collect(tmp_path, doc, info={support: False})
+    assert enforced[field] != shown[field] == expected
 
 
 def test_the_daemons_default_limits_are_not_the_containers_own(tmp_path: Path) -> None:
