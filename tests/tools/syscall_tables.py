@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Writes plugins/module_utils/seccomp/syscall_tables.py from the kernel's headers (Debian 13's package linux-libc-dev).
+"""Writes plugins/module_utils/seccomp/syscall_tables.py from the kernel's headers, last of linux-libc-dev 7.2.
 
-Run `python tests/tools/syscall_tables.py` after an upgrade of that package to learn of new system calls.
+Run `python tests/tools/syscall_tables.py` where a newer one is installed to learn of new system calls.
 """
 
 from __future__ import annotations
