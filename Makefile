@@ -9,7 +9,7 @@ SCENARIOS := $(notdir $(patsubst %/molecule.yml,%,$(wildcard molecule/*/molecule
 RERUN := --reruns 1 -rfER
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup bed vm-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer site build release pins molecule molecule-vm bench bench-harden bench-registry bench-fleet bench-hosts fuzz browser pictures clean
+.PHONY: help setup bed vm-bed testing-bed demo demo-clean audit test lint docs unit mutants matrix sanity importer site build release pins molecule molecule-vm molecule-testing bench bench-harden bench-registry bench-fleet bench-hosts fuzz browser pictures clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -31,6 +31,9 @@ bed: setup ## the test bed: a Docker engine on this machine, and the images of c
 
 vm-bed: bed ## the test bed's virtual machines, for what containers share with the machine: QEMU and a disk
 	@tests/bed/vm_image.sh .cache/bed
+
+testing-bed: bed ## the test bed's container hosts of Debian testing, as it is today
+	@tests/bed/testing_images.sh .cache/bed
 
 demo: bed ## audit, harden and audit again a throw-away insecure Docker host and its containers
 	@python demo/run.py
@@ -114,6 +117,10 @@ molecule: $(if $(filter vm_%,$(SCENARIO)),vm-bed,bed) ## one Molecule scenario: 
 
 molecule-vm: vm-bed ## the Molecule scenarios on virtual machines, which are emulated
 	VM=1 pytest tests/integration/test_molecule.py
+
+molecule-testing: testing-bed ## the Molecule scenarios and the audits of real engines on Debian testing in the place of Debian 13
+	BREAKWATER_DEBIAN=debiantesting pytest tests/integration/test_molecule.py tests/integration/test_real_engine.py \
+		tests/integration/test_rootless_engine.py
 
 bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py

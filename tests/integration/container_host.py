@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).parents[2]
-IMAGE = "breakwater-host:debian13-docker"
+#: A host with Debian's engine; BREAKWATER_DEBIAN=debiantesting puts that Debian in the place of 13.
+IMAGE = f"breakwater-host:{os.environ.get('BREAKWATER_DEBIAN', 'debian13')}-docker"
 
 
 def run(*argv: str, timeout: float = 60) -> str:
