@@ -12,17 +12,11 @@ from typing import Any, Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.tests.integration.container_host import run, started
+
 ROOT = Path(__file__).parents[2]
-NAME = "breakwater-access"
-BOOTED = """
-for i in $(seq 60); do
-  systemctl is-system-running --wait 2>/dev/null | grep -qx running && exit
-  sleep 0.5
-done
-exit 1
-"""
+NAME = f"breakwater-access-{os.getpid()}"
 PREPARE = """
-set -e
 mkdir -p /etc/systemd/system/docker.service.d
 cat > /etc/systemd/system/docker.service.d/tcp.conf <<END
 [Service]
@@ -36,12 +30,6 @@ docker load --quiet --input /usr/share/breakwater/busybox.tar
 useradd --create-home --groups docker alice
 docker run --detach --name bad --privileged --volume /var/run/docker.sock:/s busybox:local sleep 100000
 """
-
-
-def run(*command: str, text: str | None = None) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
 
 
 def certificates(directory: Path, address: str) -> None:
@@ -90,18 +78,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     Certificates are made as Docker's manual says.
     """
     directory = tmp_path_factory.mktemp("tls")
-    subprocess.run(["docker", "rm", "-fv", NAME], capture_output=True, check=False)
-    run("docker", "run", "-d", "--name", NAME, "--privileged", "--cgroupns=private", "breakwater-host:debian13-docker")
-    try:
-        run("docker", "exec", NAME, "sh", "-c", BOOTED)
-        address = run("docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", NAME)
+    with started(NAME) as host:
+        address = host.run("hostname --ip-address").strip()
         certificates(directory, address)
         for name in ("ca.pem", "server.pem", "server.key"):
             run("docker", "cp", "-q", str(directory / name), f"{NAME}:/{name}")
-        run("docker", "exec", "-i", NAME, "sh", text=PREPARE)
+        host.run(PREPARE)
         yield address, directory
-    finally:
-        run("docker", "rm", "-fv", NAME)
 
 
 def audit(reports: Path, host: str, *arguments: str, **variables: Any) -> tuple[dict[str, Any], int]:
