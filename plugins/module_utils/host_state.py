@@ -1,21 +1,18 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # What roles ask of a host before they decide anything; nothing here changes it, not even a cache.
-# Sources: os-release(5), sd_booted(3), apt-cache(8).
+# Sources: os-release(5), sd_booted(3).
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import Any
 
 from ansible_collections.breakwater.docker.plugins.module_utils import package_managers, security_module
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
-
-#: Debian's versions carry an epoch before the engine's own.
-_CANDIDATE = re.compile(r"^\s*Candidate: (?:\d+:)?(\d\S*)", re.MULTILINE)
 
 
 def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, package: str) -> dict[str, Any]:
@@ -40,10 +37,12 @@ def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, packag
 
 
 def _candidate(commands: CommandRunner, package: str) -> str | None:
-    # Without these options apt-cache writes its own cache.
-    uncached = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
-    match = _CANDIDATE.search(commands.run(("apt-cache", *uncached, "policy", package)).stdout)
-    return match.group(1) if match else None
+    try:
+        offered = package_managers.manager_of(commands).available((package,)).get(package, ())
+    except BreakwaterError:
+        return None
+    # packages carry an epoch before the engine's own version
+    return next((version.rpartition(":")[2] for version in offered), None)
 
 
 def os_release(files: FileSystem) -> dict[str, str]:

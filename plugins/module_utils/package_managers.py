@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Mapping, Protocol, Sequence
+from typing import Callable, Collection, Mapping, Protocol, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
@@ -37,23 +37,39 @@ class Manager(Protocol):
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
 
+    def matching(self, patterns: Sequence[str]) -> set[str]:
+        """Return the installed packages whose names fit the patterns, with the wildcards of a shell."""
+
+    def taken_along(self, names: Collection[str]) -> set[str]:
+        """Return everything that goes when `names`, which are installed, are removed."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove packages, and none that were installed for them."""
+
+    def orphaned(self) -> list[str]:
+        """Return the packages that were installed for others which are gone, sorted; none where nobody can tell."""
+
 
 class Apt:
     """Debian's package manager."""
 
-    GET = (
+    _GET = (
         *("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", "--no-install-recommends"),
         *("-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"),
     )
-    # Without these options apt-cache writes its own cache.
-    _POLICY = ("apt-cache", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "policy")
+    # Without these options apt writes its own cache.
+    _UNCACHED = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+    # What is installed decides about a removal: the package lists, which take seconds to read, are left out.
+    _SIMULATE = ("apt-get", "-q", "-s", "-o", "Dir::State::lists=/nonexistent", *_UNCACHED)
+    #: The line of a simulated removal.
+    _REMOVED = re.compile(r"^(?:Remv|Purg) ([^\s:]+)", re.MULTILINE)
 
     def __init__(self, commands: CommandRunner) -> None:
         self._commands = commands
 
     def refresh(self) -> None:
         """Fetch the lists of packages."""
-        checked(self._commands.run((*self.GET, "update"), timeout=TIMEOUT))
+        checked(self._commands.run((*self._GET, "update"), timeout=TIMEOUT))
 
     def installed(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the versions of those that are installed."""
@@ -64,7 +80,7 @@ class Apt:
 
     def available(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the versions that can be installed, apt's candidate first."""
-        shown = _answer(self._commands, *self._POLICY, *names)
+        shown = _answer(self._commands, "apt-cache", *self._UNCACHED, "policy", *names)
         found = {}
         for name, text in re.findall(r"^(\S+):\n((?: .*\n?)*)", shown, re.MULTILINE):
             candidate = re.findall(r"^  Candidate: (\d\S*)", text, re.MULTILINE)
@@ -80,18 +96,40 @@ class Apt:
         """Install packages in these versions (None for apt's choice); whether held packages may change."""
         named = [f"{name}={version}" if version else name for name, version in versions.items()]
         options = ("--allow-change-held-packages",) if change_held else ()
-        checked(self._commands.run((*self.GET, *options, "install", *named), timeout=TIMEOUT))
+        checked(self._commands.run((*self._GET, *options, "install", *named), timeout=TIMEOUT))
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
         verb = "hold" if held else "unhold"
         checked(self._commands.run(("apt-mark", verb, *names), timeout=ANSWER_TIMEOUT))
 
+    def matching(self, patterns: Sequence[str]) -> set[str]:
+        """Return the installed packages whose names fit the patterns of dpkg."""
+        return set(self.installed(patterns)) if patterns else set()
+
+    def taken_along(self, names: Collection[str]) -> set[str]:
+        """Return everything that goes when `names`, which are installed, are removed."""
+        simulated = self._commands.run((*self._SIMULATE, "remove", *sorted(names)), timeout=ANSWER_TIMEOUT)
+        checked(simulated)
+        return set(self._REMOVED.findall(simulated.stdout))
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove packages, leaving their configuration."""
+        checked(self._commands.run((*self._GET, "remove", *names), timeout=TIMEOUT))
+
+    def orphaned(self) -> list[str]:
+        """Return the packages that were installed for others which are gone, sorted; none where apt does not tell."""
+        simulated = self._commands.run((*self._SIMULATE, "autoremove"), timeout=ANSWER_TIMEOUT)
+        return sorted(self._REMOVED.findall(simulated.stdout))
+
 
 class Dnf:
-    """The package manager of the RHEL family; holding needs its versionlock plugin."""
+    """The package manager of the RHEL family, dnf 4 or dnf 5; holding needs the versionlock plugin of dnf 4."""
 
     _DNF = ("dnf", "-q", "-y")
+    # What is about installed packages needs no repository, which dnf would otherwise fetch.
+    _LOCAL = (*_DNF, "-C", "--disablerepo=*")
+    _LOCK = (*_LOCAL, "versionlock")
 
     def __init__(self, commands: CommandRunner) -> None:
         self._commands = commands
@@ -102,35 +140,73 @@ class Dnf:
 
     def installed(self, names: Sequence[str]) -> Mapping[str, str]:
         """Return the versions of those that are installed."""
-        shown = _answer(self._commands, "rpm", "-q", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\\n", *names)
+        shown = _answer(self._commands, "rpm", "-q", "--qf", "%{NAME} %{EVR}\\n", *names)
         rows = [line.split() for line in shown.splitlines()]
-        return {row[0]: row[1] for row in rows if len(row) == 2}
+        # dnf leaves this epoch out
+        return {row[0]: re.sub("^0:", "", row[1]) for row in rows if len(row) == 2}
 
     def available(self, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the versions that can be installed, the newest first."""
-        found: dict[str, list[str]] = {}
-        for option in ("--latest-limit=1", "--showduplicates"):
-            asked = (*self._DNF, "-C", "repoquery", option, "--qf", "%{name} %{version}-%{release}\\n", *names)
-            for row in map(str.split, _answer(self._commands, *asked).splitlines()):
-                if len(row) == 2 and row[1] not in found.setdefault(row[0], []):
-                    found[row[0]].append(row[1])
-        return found
+        asked = (*self._DNF, "-C", "repoquery", "--qf", "%{name} %{evr}\\n", *names)
+        found: dict[str, set[str]] = {}
+        for row in map(str.split, _answer(self._commands, *asked).splitlines()):
+            if len(row) == 2:
+                found.setdefault(row[0], set()).add(row[1])
+        return {name: sorted(versions, key=_age, reverse=True) for name, versions in found.items()}
 
     def held(self) -> frozenset[str]:
         """Return the packages that are held."""
-        shown = _answer(self._commands, *self._DNF, "versionlock", "list")
+        shown = _answer(self._commands, *self._LOCK, "list")
         return frozenset(match[1] for match in re.finditer(r"^(?:Package name: )?([\w.+-]+?)(?:-\d\S*)?$", shown, re.M))
 
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
-        """Install packages in these versions (None for dnf's choice); whether held packages may change."""
+        """Install packages in these versions (None for dnf's choice); whether held packages may change.
+
+        A lock is one on a version, so those of packages that change are taken off.
+        """
         named = [f"{name}-{version}" if version else name for name, version in versions.items()]
-        options = ("--setopt=install_weak_deps=False", *(("--disableplugin=versionlock",) if change_held else ()))
-        checked(self._commands.run((*self._DNF, *options, "install", *named), timeout=TIMEOUT))
+        locked = sorted(self.held() & set(versions)) if change_held else []
+        if locked:
+            self.hold(locked, False)
+        try:
+            asked = (*self._DNF, "--setopt=install_weak_deps=False", "install", *named)
+            checked(self._commands.run(asked, timeout=TIMEOUT))
+        except BreakwaterError:
+            if locked:
+                self.hold(locked, True)
+            raise
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
         verb = "add" if held else "delete"
-        checked(self._commands.run((*self._DNF, "versionlock", verb, *names), timeout=ANSWER_TIMEOUT))
+        checked(self._commands.run((*self._LOCK, verb, *names), timeout=ANSWER_TIMEOUT))
+
+    def matching(self, patterns: Sequence[str]) -> set[str]:
+        """Return the installed packages whose names fit the patterns of rpm."""
+        listed = ("rpm", "-qa", "--qf", "%{NAME}\\n", *patterns)
+        return set(_answer(self._commands, *listed).split()) if patterns else set()
+
+    def taken_along(self, names: Collection[str]) -> set[str]:
+        """Return everything that goes when `names`, which are installed, are removed."""
+        gone: set[str] = set()
+        needing = set(names)
+        while needing:
+            gone |= needing
+            tried = self._commands.run(("rpm", "-e", "--test", "--allmatches", *sorted(gone)), timeout=ANSWER_TIMEOUT)
+            # rpm names the version and the architecture too
+            needing = {found.rsplit("-", 2)[0] for found in re.findall(r"by \(installed\) (\S+)", tried.stderr)} - gone
+        checked(tried)
+        return gone
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove packages, and none that were installed for them."""
+        asked = (*self._DNF, "--setopt=clean_requirements_on_remove=False", "remove", *names)
+        checked(self._commands.run(asked, timeout=TIMEOUT))
+
+    def orphaned(self) -> list[str]:
+        """Return the packages that were installed for others which are gone, sorted; none where dnf does not tell."""
+        asked = (*self._LOCAL, "repoquery", "--unneeded", "--qf", "%{name}\\n")
+        return sorted(set(self._commands.run(asked, timeout=ANSWER_TIMEOUT).stdout.split()))
 
 
 #: The package managers by name, and the program that tells of each.
@@ -167,6 +243,23 @@ def _answer(commands: CommandRunner, *argv: str) -> str:
 def checked(result: CommandResult) -> None:
     """Raise BreakwaterError with the package manager's reason when it failed."""
     if result.rc != 0:
-        errors = [line for line in result.stderr.splitlines() if line.startswith(("E: ", "Error: "))]
-        reason = " ".join(errors) or (result.stderr or result.stdout).strip()[-500:]
+        # apt marks each line, dnf 4 the first one, dnf 5 none
+        errors = re.findall(r"^(?:E: .*|Error: (?s:.*))", result.stderr, re.MULTILINE)
+        reason = " ".join(" ".join(errors).split()) or (result.stderr or result.stdout).strip()[-500:]
         raise BreakwaterError(f"The package manager failed: {reason} Correct the package sources and run again.")
+
+
+#: What parts of a version are worth, and its end; rpm takes any other sign as one that parts them.
+_AGES = {"~": 0, "": 1, "^": 2}
+
+
+def _age(version: str) -> list[list[tuple[int, int, str]]]:
+    """Return a key by which versions of rpm packages sort as rpm compares them, their epoch first."""
+    epoch, _separator, rest = version.rpartition(":")
+    return [
+        [
+            (4, int(part), "") if part.isdigit() else (_AGES.get(part, 3), 0, part)
+            for part in (*re.findall(r"\d+|[A-Za-z]+|[~^]", field), "")
+        ]
+        for field in (epoch or "0", *rest.split("-"))
+    ]

@@ -12,7 +12,8 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Installs packages that are missing, in a version of choice, without those that they merely recommend. Packages that
     are there are only changed with O(upgrade).
-  - Works with apt and with dnf, and needs nothing but the commands of these. Older versions are refused by apt.
+  - Works with apt and with dnf, and needs nothing but the commands of these. A version that is older than the one that
+    is there is refused by apt and installed by dnf.
 options:
   name:
     description: Names of the packages, the engine's own first.
@@ -42,7 +43,7 @@ options:
   hold:
     description:
       - Whether the packages are held, so that only O(upgrade) changes their version. By default this stays as it is.
-      - With dnf, holding needs its versionlock plugin.
+      - With dnf 4, holding needs its versionlock plugin.
     type: bool
 attributes:
   check_mode:

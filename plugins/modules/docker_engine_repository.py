@@ -11,7 +11,7 @@ version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Fetches the repository's signing key, checks its fingerprint, and describes the repository so that its packages have
-    to be signed by this key. Nothing else on the host trusts it.
+    to be signed by this key. With apt nothing else on the host trusts it; rpm has one set of keys for all repositories.
 options:
   url:
     description: Base address of Docker's repositories, or of a mirror of them.

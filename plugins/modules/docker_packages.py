@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_packages
-short_description: Installs packages and removes Debian's, and predicts it on any host
+short_description: Installs and removes packages, and predicts it on any host
 version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Installs the packages that are missing, without those that they merely recommend, and removes what must be absent.
   - Unlike M(ansible.builtin.apt) it needs no python3-apt, which a stock Debian does not have, so check mode works there
     and a real run installs nothing else. It predicts without package lists too.
-  - Packages are installed by apt or dnf, whichever the host has.
+  - Works with apt and with dnf, whichever the host has.
 options:
   name:
     description: Names of the packages that must be installed.
@@ -22,8 +22,8 @@ options:
     default: []
   absent:
     description:
-      - Names of packages that must not be installed, on Debian and its derivatives only; dpkg's patterns are allowed.
-        Their configuration files stay.
+      - Names of packages that must not be installed, with the wildcards of a shell. Names may be of no package at all.
+        Where apt removes packages, their configuration files stay.
       - A package that others need, which its removal would take along, is kept.
     type: list
     elements: str
@@ -80,8 +80,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.packages import 
     Removal,
     install,
     missing,
-    orphaned,
-    remove,
     superfluous,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
@@ -91,20 +89,19 @@ def main() -> None:
     """Run the module."""
     packages = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(argument_spec={"name": packages, "absent": packages}, supports_check_mode=True)
-    commands = SubprocessRunner()
     removal = Removal((), {})
     orphans = {}
     try:
-        manager = manager_of(commands)
+        manager = manager_of(SubprocessRunner())
         names = missing(module.params["name"], manager)
         if module.params["absent"]:
-            removal = superfluous(module.params["absent"], commands)
+            removal = superfluous(module.params["absent"], manager)
         if removal.remove and not module.check_mode:
-            remove(removal.remove, commands)
+            manager.remove(removal.remove)
         if names and not module.check_mode:
             install(names, manager)
         if module.params["absent"]:
-            orphans = {"orphaned": orphaned(commands)}
+            orphans = {"orphaned": manager.orphaned()}
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
     before, after = ("".join(f"{name}\n" for name in listed) for listed in (removal.remove, names))

@@ -64,7 +64,13 @@ def test_host_with_docker(tmp_path: Path) -> None:
 
 
 def test_host_with_rpm(tmp_path: Path) -> None:
-    assert state(tmp_path, {"rpm": "RPM version 4.20.1\n"})["package_manager"] == "dnf"
+    found = state(tmp_path, {"rpm": "RPM version 4.20.1\n", "dnf": "docker.io 3:28.0.4-1.el10\n"})
+    assert (found["package_manager"], found["candidate_version"]) == ("dnf", "28.0.4-1.el10")
+
+
+def test_host_with_rpm_alone(tmp_path: Path) -> None:
+    found = state(tmp_path, {"rpm": "RPM version 4.20.1\n"})
+    assert (found["package_manager"], found["candidate_version"]) == ("dnf", None)
 
 
 def test_host_with_nothing(tmp_path: Path) -> None:
@@ -83,7 +89,7 @@ def test_host_with_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_candidate_of_the_package_lists(candidate: str, version: str | None, tmp_path: Path) -> None:
-    assert state(tmp_path, {"apt-cache": POLICY % candidate})["candidate_version"] == version
+    assert state(tmp_path, {"dpkg-query": "", "apt-cache": POLICY % candidate})["candidate_version"] == version
 
 
 @pytest.mark.parametrize(

@@ -70,25 +70,145 @@ def test_apt() -> None:
     assert commands.seen[-1] == "apt-mark unhold docker-ce"
 
 
-def test_dnf() -> None:
+def test_apt_removes() -> None:
     commands = Commands(
         {
-            "rpm -q": CommandResult(1, "docker-ce 28.0.4-1.el9\npackage tini is not installed\n", ""),
-            "--latest-limit=1": CommandResult(0, "docker-ce 29.1.0-1.el9\n\n", ""),
-            "--showduplicates": CommandResult(0, "docker-ce 28.0.4-1.el9\n\ndocker-ce 29.1.0-1.el9\n", ""),
-            "versionlock list": CommandResult(0, "docker-ce-3:28.0.4-1.el9.*\nPackage name: containerd.io\n", ""),
+            "dpkg-query -W": CommandResult(1, "gcc 4:14 installed\ntini 0.1 config-files\n", "no packages"),
+            "autoremove": CommandResult(0, "Reading...\nRemv libgone [1]\nRemv cpp-14 [2] [libgone:amd64 ]\n", ""),
+            "-s": CommandResult(0, "Remv dkms:amd64 [1]\nPurg gcc [2]\n", ""),
         }
     )
+    apt = Apt(commands)
+    assert apt.matching(["gcc*"]) == {"gcc"}
+    assert apt.matching([]) == set()
+    assert apt.taken_along({"gcc"}) == {"dkms", "gcc"}
+    assert apt.orphaned() == ["cpp-14", "libgone"]
+    apt.remove(["gcc"])
+    assert commands.seen[-1].endswith(" remove gcc")
+    assert "purge" not in commands.seen[-1]
+
+
+#: What dnf 4.23 with rpm 4.20 and dnf 5.4 with rpm 6.1 said on hosts with the packages of Docker's repository.
+DNF = [
+    pytest.param(
+        {
+            "repoquery --qf": (
+                "containerd.io 2.1.5-1.el10\n\ndocker-ce 3:26.1.5-1.el10\n\ndocker-ce 3:26.1.6-1.el10\n\n"
+            ),
+            "versionlock list": "docker-ce-3:26.1.5-1.el10.*\ndocker-ce-cli-1:26.1.5-1.el10.*\n",
+            "--unneeded": "container-selinux\n\niptables-nft\n\n",
+        },
+        id="4",
+    ),
+    pytest.param(
+        {
+            "repoquery --qf": "containerd.io 2.1.5-1.el10\ndocker-ce 3:26.1.5-1.el10\ndocker-ce 3:26.1.6-1.el10\n",
+            "versionlock list": (
+                "# Added by 'versionlock add' command on 2026-11-26 05:55:05\n"
+                "Package name: docker-ce\n"
+                "evr = 3:26.1.5-1.el10\n\n"
+                "# Added by 'versionlock add' command on 2026-11-26 05:55:05\n"
+                "Package name: docker-ce-cli\n"
+                "evr = 1:26.1.5-1.el10\n"
+            ),
+            "--unneeded": "container-selinux\niptables-nft\n",
+        },
+        id="5",
+    ),
+]
+RPM = {
+    "rpm -q ": "docker-ce 3:26.1.5-1.el10\ncontainerd.io 0:2.1.5-1.el10\nbash 5-1.el10\npackage nix is not installed\n",
+    "rpm -qa": "docker-ce\ndocker-ce-cli\n",
+}
+NEEDED = """\
+error: Failed dependencies:
+\tdocker-ce-cli is needed by (installed) docker-ce-3:26.1.5-1.el10.x86_64
+\tcontainerd.io is needed by (installed) docker-ce-3:26.1.5-1.el10.x86_64
+"""
+
+
+@pytest.mark.parametrize("said", DNF)
+def test_dnf(said: Mapping[str, str]) -> None:
+    commands = Commands({words: CommandResult(0, text, "") for words, text in {**said, **RPM}.items()})
     dnf = Dnf(commands)
-    assert dnf.installed(NAMES) == {"docker-ce": "28.0.4-1.el9"}
-    assert dnf.available(NAMES) == {"docker-ce": ["29.1.0-1.el9", "28.0.4-1.el9"]}
-    assert dnf.held() == {"docker-ce", "containerd.io"}
+    assert dnf.installed(NAMES) == {"docker-ce": "3:26.1.5-1.el10", "containerd.io": "2.1.5-1.el10", "bash": "5-1.el10"}
+    assert dnf.available(NAMES) == {
+        "docker-ce": ["3:26.1.6-1.el10", "3:26.1.5-1.el10"],
+        "containerd.io": ["2.1.5-1.el10"],
+    }
+    assert dnf.held() == {"docker-ce", "docker-ce-cli"}
+    assert dnf.matching(["docker-*"]) == {"docker-ce", "docker-ce-cli"}
+    assert dnf.matching([]) == set()
+    assert dnf.orphaned() == ["container-selinux", "iptables-nft"]
     dnf.refresh()
-    dnf.install({"docker-ce": "28.0.4-1.el9", "tini": None}, change_held=True)
+    dnf.install({"docker-ce": "3:26.1.5-1.el10", "tini": None}, change_held=False)
     dnf.hold(["docker-ce"], held=True)
-    assert commands.seen[-3].endswith(" makecache")
-    assert commands.seen[-2].endswith(" install docker-ce-28.0.4-1.el9 tini")
-    assert commands.seen[-1] == "dnf -q -y versionlock add docker-ce"
+    dnf.remove(["tini"])
+    refreshed, installed, held, removed = commands.seen[-4:]
+    assert refreshed.endswith(" makecache")
+    assert installed.endswith("install_weak_deps=False install docker-ce-3:26.1.5-1.el10 tini")
+    assert held.endswith(" versionlock add docker-ce")
+    assert removed.endswith("clean_requirements_on_remove=False remove tini")
+
+
+def test_dnf_asks_no_repository_for_what_is_installed() -> None:
+    commands = Commands({})
+    dnf = Dnf(commands)
+    dnf.held()
+    dnf.hold(["docker-ce"], held=False)
+    dnf.orphaned()
+    assert all(line.startswith("dnf -q -y -C --disablerepo=* ") for line in commands.seen)
+    dnf.available(NAMES)
+    assert commands.seen[-1].startswith("dnf -q -y -C repoquery ")
+
+
+def test_dnf_changes_what_is_locked_without_the_lock() -> None:
+    commands = Commands({"versionlock list": CommandResult(0, "docker-ce-3:26.1.5-1.el10.*\nnano-8-1.el10.*\n", "")})
+    Dnf(commands).install({"docker-ce": "3:26.1.6-1.el10", "tini": None}, change_held=True)
+    _listed, unlocked, installed = commands.seen
+    assert unlocked.endswith(" versionlock delete docker-ce")
+    assert installed.endswith(" install docker-ce-3:26.1.6-1.el10 tini")
+
+
+def test_dnf_locks_again_what_it_could_not_change() -> None:
+    commands = Commands(
+        {
+            "versionlock list": CommandResult(0, "docker-ce-3:26.1.5-1.el10.*\n", ""),
+            " install ": CommandResult(1, "", "Error: Unable to find a match: docker-ce-9-1\n"),
+        }
+    )
+    with pytest.raises(BreakwaterError, match="Unable to find a match"):
+        Dnf(commands).install({"docker-ce": "9-1"}, change_held=True)
+    assert commands.seen[-1].endswith(" versionlock add docker-ce")
+
+
+def test_dnf_tells_what_a_removal_takes_along() -> None:
+    class Rpm:
+        def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+            return CommandResult(0, "", "") if "docker-ce" in argv else CommandResult(2, "", NEEDED)
+
+    assert Dnf(Rpm()).taken_along({"docker-ce-cli"}) == {"docker-ce", "docker-ce-cli"}
+
+
+def test_removal_that_rpm_can_not_judge_is_refused() -> None:
+    commands = Commands({"rpm -e": CommandResult(1, "", "error: package nix is not installed\n")})
+    with pytest.raises(BreakwaterError, match="package nix is not installed"):
+        Dnf(commands).taken_along({"nix"})
+
+
+@pytest.mark.parametrize(
+    "ascending",
+    [
+        ["9.9-1", "10.0-1"],
+        ["26.1.5-1", "26.1.10-1", "1:1-1"],
+        ["28.0.0~rc.1-1", "28.0.0~rc.2-1", "28.0.0-1", "28.0.0^git1-1", "28.0.0a-1", "28.0.0.1-1"],
+        ["1-1.el9", "1-1.el10", "1-2.el9"],
+    ],
+)
+def test_versions_of_rpm_come_with_the_newest_first(ascending: list[str]) -> None:
+    listed = "".join(f"docker-ce {version}\n" for version in sorted(ascending))
+    available = Dnf(Commands({"repoquery": CommandResult(0, listed, "")})).available(NAMES)
+    assert available == {"docker-ce": ascending[::-1]}
 
 
 def test_manager_of_a_host() -> None:
@@ -99,10 +219,23 @@ def test_manager_of_a_host() -> None:
         manager_of(Commands({"dpkg-query": missing, "rpm": missing}))
 
 
-def test_failure_tells_the_reason() -> None:
-    apt = Apt(Commands({"update": CommandResult(100, "", "W: x\nE: no release file\n")}))
-    with pytest.raises(BreakwaterError, match=r"The package manager failed: E: no release file Correct"):
-        apt.refresh()
+@pytest.mark.parametrize(
+    ("stderr", "reason"),
+    [
+        ("W: x\nE: no release file\n", "E: no release file"),
+        (
+            "Failed loading plugin\nError: \n Problem: conflicting requests\n  - nothing provides iptables\n",
+            "Error: Problem: conflicting requests - nothing provides iptables",
+        ),
+        (
+            "Failed to resolve the transaction:\nNo match for argument: nix",
+            "Failed to resolve .*:\nNo match for .* nix",
+        ),
+    ],
+)
+def test_failure_tells_the_reason(stderr: str, reason: str) -> None:
+    with pytest.raises(BreakwaterError, match=f"The package manager failed: {reason} Correct"):
+        Apt(Commands({"update": CommandResult(100, "", stderr)})).refresh()
 
 
 def test_package_manager_that_does_not_answer_is_not_taken_for_one_without_packages() -> None:
