@@ -1,32 +1,82 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # The engine from a signed repository: installed in a version, held, and upgraded under a running container. The tests
-# are stages of one host's life, in their order.
+# are stages of one host's life, in their order, first with apt, then with dnf.
 
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.tests.integration import check_mode
 from ansible_collections.breakwater.docker.tests.integration.container_host import ContainerHost, playbook, run, started
 
 NAME = "breakwater-packages"
-SCRIPT = Path(__file__).parent / "package_repository.sh"
 OLD, NEW = "26.1.5", "26.1.6"
 PACKAGES = {"docker-ce", "docker-ce-cli", "containerd.io"}
 UNCHANGED = "changed=0 "
+#: What a host in use writes by itself, and where dnf notes that it was asked.
+_BUSY = "/var/lib/systemd", "/var/lib/rpm", "/var/lib/dnf"
+
+
+@dataclass(frozen=True)
+class Family:
+    """What differs between distributions: where the repository is made, and how one looks at the host from outside."""
+
+    image: str
+    script: str
+    areas: tuple[str, ...]
+    key: str
+    epoch: int
+    sources: str
+    version: str
+    held: str
+    upgrade: str
+
+
+APT = Family(
+    image="breakwater-host:debian13",
+    script="deb_repository.sh",
+    areas=("engine",),
+    key="9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
+    epoch=5,
+    sources="/etc/apt",
+    version="dpkg-query -W -f '${source:Upstream-Version}' docker-ce",
+    held="apt-mark showhold",
+    upgrade="apt-get -qq -y -o Debug::NoLocking=1 upgrade",
+)
+# A lock counts when it is on the version that is installed.
+DNF = Family(
+    image=f"breakwater-host:{os.environ.get('BREAKWATER_DEBIAN', 'debian13')}",
+    script="rpm_repository.sh",
+    areas=("host", "engine", "auditd", "firewall"),
+    key="060A61C51B558A7F742B77AAC52FEB6B621E9F35",
+    epoch=3,
+    sources="/etc/yum.repos.d /etc/pki",
+    version="rpm -q --qf '%{VERSION}' docker-ce",
+    held="""
+        locks=$(dnf versionlock list 2>/dev/null | tr -d '\\n')
+        for name in docker-ce docker-ce-cli containerd.io; do
+            ! echo "$locks" | grep -qE "$(rpm -q --qf '%{NAME}(-|evr = )%{EVR}' $name)" || echo $name
+        done""",
+    upgrade="dnf -q -y upgrade",
+)
 
 
 class Engine:
     """A host with a repository of its own, and the playbook that installs from there."""
 
-    def __init__(self, host: ContainerHost) -> None:
+    def __init__(self, host: ContainerHost, family: Family) -> None:
         self.host = host
-        run("docker", "cp", "-q", str(SCRIPT), f"{NAME}:/root/")
-        self.fingerprint = host.run(f"sh /root/{SCRIPT.name} /srv/linux {OLD} {NEW}", timeout=300).split()[-1]
+        self.family = family
+        run("docker", "cp", "-q", str(Path(__file__).parent / family.script), f"{NAME}:/root/")
+        made = host.run(f"sh /root/{family.script} /srv/linux {OLD} {NEW}; touch /root/made", timeout=300)
+        self.fingerprint = made.split()[-1]
 
     def harden(self, *arguments: str, **variables: object) -> str:
         settings = {
@@ -41,10 +91,15 @@ class Engine:
         return playbook("breakwater.docker.harden", NAME, "-e", json.dumps(settings), *arguments, timeout=300)
 
     def version(self) -> str:
-        return self.host.run("dpkg-query -W -f '${Version}' docker-ce").partition(":")[2].partition("-")[0]
+        return self.host.run(self.family.version)
 
     def held(self) -> set[str]:
-        return set(self.host.run("apt-mark showhold").split())
+        return set(self.host.run(self.family.held).split())
+
+    def written(self) -> str:
+        """Return the files that are newer than the host's repository."""
+        busy = " -o ".join(f"-path {path}" for path in _BUSY)
+        return self.host.run(f"find /etc /usr /var/lib -xdev \\( {busy} \\) -prune -o -newer /root/made -print")
 
     def dockerd(self) -> str:
         return self.host.run("pidof dockerd")
@@ -53,28 +108,43 @@ class Engine:
         return self.host.run("docker inspect -f '{{.State.Pid}} {{.State.StartedAt}}' kept")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with started(NAME, "breakwater-host:debian13", "systemctl is-system-running --wait") as host:
-        yield Engine(host)
+@pytest.fixture(scope="module", params=[pytest.param(APT, id="apt"), pytest.param(DNF, id="dnf")])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with started(NAME, request.param.image, "systemctl is-system-running --wait") as host:
+        yield Engine(host, request.param)
 
 
 def test_repository_with_another_key_is_refused(engine: Engine) -> None:
-    sources = "cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/apt/keyrings/* 2>/dev/null | sha256sum"
-    before = engine.host.run(sources)
-    with pytest.raises(AssertionError, match=f"{engine.fingerprint}, not 9DC858229FC7DD38854AE2D88D81803C0EBFCD88"):
+    before = engine.host.run(f"find {engine.family.sources} -ls 2>&1 || true")
+    with pytest.raises(AssertionError, match=f"{engine.fingerprint}, not {engine.family.key}"):
         engine.harden(docker_engine_repository_fingerprint=None)
-    assert engine.host.run(sources) == before
+    assert engine.host.run(f"find {engine.family.sources} -ls 2>&1 || true") == before
 
 
-def test_version_of_choice_is_installed_and_held(engine: Engine) -> None:
-    assert "docker-ce" in engine.harden("--check", "--diff")
-    engine.harden()
+def test_version_of_choice_is_installed_and_held(engine: Engine, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def converge(*options: str) -> None:
+        said.append(engine.harden(*options, docker_hardening_areas=engine.family.areas))
+        assert len(said) > 1 or engine.written() == ""
+
+    engine.host.run("touch /root/made")
+    assert check_mode.tried(converge, tmp_path) == []
+    assert "docker-ce" in said[0]
+    assert UNCHANGED in said[2]
     assert engine.version() == OLD
     assert engine.held() == PACKAGES
-    engine.host.run("apt-get -qq -y -o Debug::NoLocking=1 upgrade")
+    engine.host.run(engine.family.upgrade)
     assert engine.version() == OLD
-    assert UNCHANGED in engine.harden()
+
+
+def test_packages_that_others_need_are_kept(engine: Engine) -> None:
+    if "host" not in engine.family.areas:
+        pytest.skip("a scenario of Molecule removes packages with apt")
+    assert engine.host.run("rpm -q xinetd tftp-server || true").splitlines() == [
+        "package xinetd is not installed",
+        "tftp-server-1-1.el10.x86_64",
+    ]
 
 
 def test_another_version_takes_an_upgrade(engine: Engine) -> None:
@@ -83,7 +153,7 @@ def test_another_version_takes_an_upgrade(engine: Engine) -> None:
     )
     dockerd = engine.dockerd()
     told = engine.harden(docker_engine_version=NEW)
-    assert "docker-ce is 5:26.1.5-1" in told
+    assert f"docker-ce is {engine.family.epoch}:26.1.5-1" in told
     assert UNCHANGED in told
     told = engine.harden(docker_engine_version=NEW, docker_engine_upgrade=True, docker_engine_restart="never")
     assert "waits for a run that may restart dockerd" in told
@@ -91,18 +161,17 @@ def test_another_version_takes_an_upgrade(engine: Engine) -> None:
 
 
 def test_version_that_is_not_offered_is_refused(engine: Engine) -> None:
-    with pytest.raises(AssertionError, match=r"There is no version 27.0 of docker-ce, but 5:26.1"):
+    with pytest.raises(AssertionError, match=rf"no version 27.0 of docker-ce, but {engine.family.epoch}:26.1.6"):
         engine.harden(docker_engine_version="27.0", docker_engine_upgrade=True)
     assert engine.version() == OLD
 
 
 def test_upgrade_keeps_containers_and_the_hold(engine: Engine) -> None:
     process, dockerd = engine.container(), engine.dockerd()
-    assert "docker-ce 5:26.1.6" in engine.harden(
-        "--check", "--diff", docker_engine_version=NEW, docker_engine_upgrade=True
-    )
+    told = engine.harden("--check", "--diff", docker_engine_version=NEW, docker_engine_upgrade=True)
+    assert f"docker-ce {engine.family.epoch}:26.1.6" in told
     assert engine.version() == OLD
-    engine.harden(docker_engine_version=NEW, docker_engine_upgrade=True)
+    engine.harden("-e", "docker_engine_upgrade=true", docker_engine_version=NEW)
     assert engine.version() == NEW
     assert engine.held() == PACKAGES
     assert engine.container() == process
@@ -119,3 +188,11 @@ def test_engine_from_elsewhere_is_not_replaced(engine: Engine) -> None:
     with pytest.raises(AssertionError, match=r"docker.io is not what the engine here was installed by"):
         engine.harden(docker_engine_source="distribution", docker_engine_version=None, docker_engine_upgrade=True)
     assert engine.version() == NEW
+
+
+def test_audit_reads_the_whole_host(engine: Engine, tmp_path: Path) -> None:
+    given = {"docker_compliance_report_dir": str(tmp_path)}
+    playbook("breakwater.docker.compliance", NAME, "-e", json.dumps(given))
+    findings = json.loads((tmp_path / "report.json").read_text())["hosts"][0]["findings"]
+    assert len(findings) > 100
+    assert [item for item in findings if item["status"] == "error"] == []

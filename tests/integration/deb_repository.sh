@@ -1,5 +1,5 @@
 #!/bin/sh
-# package_repository.sh DIRECTORY VERSION...: makes a signed repository like Docker's, with Debian's engine under the names and in the
+# deb_repository.sh DIRECTORY VERSION...: makes a signed repository like Docker's, with Debian's engine under the names and in the
 # versions of docker-ce; prints the fingerprint of its key. Runs in a container host.
 set -eu
 
