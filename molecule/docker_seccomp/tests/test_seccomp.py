@@ -159,6 +159,15 @@ class TestRecording:
         assert set(families) <= {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"}
         assert families
 
+    @pytest.fixture
+    def interruptions(self) -> Iterator[None]:
+        """Signals to runtimes while they start a container, as their own Go code sends itself on a busy machine."""
+        shop = host(BUSY)
+        shop.check_output("systemd-run -q --unit=interruptions sh -c 'while :; do pkill -URG -f \"^runc init\"; done'")
+        yield
+        shop.check_output("systemctl stop interruptions")
+
+    @pytest.mark.usefixtures("interruptions")
     def test_only_needed_capabilities_are_left(self) -> None:
         told = module(
             "docker_seccomp_record",

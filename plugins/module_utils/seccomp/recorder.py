@@ -32,16 +32,17 @@ _SEND = 3 << 30 | _RESPONSE.size << 16 | ord("!") << 8 | 1
 _AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32 = 0x40000000
 _POLL_MILLISECONDS = 200
-#: Runtimes refuse to have it asked about, since they hand over the listener with it.
-_NEVER_ASKED = "write"
+#: Runtimes hand over the listener by `write`, and make the others whenever a signal, memory or a lock of their own
+#: wants it: until the listener has been handed over, nobody would answer. Every profile has them.
+_NEVER_ASKED = ("futex", "madvise", "mmap", "munmap", "rt_sigreturn", "sched_yield", "write")
 
 
 def asking(base: Profile, listener: str) -> dict[str, Any]:
     """Return the profile by which the kernel asks the listener at the path about all that `base` allows."""
     content = document(base, allowing="SCMP_ACT_NOTIFY")
     for rule in content["syscalls"]:
-        rule["names"] = [name for name in rule["names"] if name != _NEVER_ASKED]
-    content["syscalls"].append({"names": [_NEVER_ASKED], "action": "SCMP_ACT_ALLOW"})
+        rule["names"] = [name for name in rule["names"] if name not in _NEVER_ASKED]
+    content["syscalls"].append({"names": list(_NEVER_ASKED), "action": "SCMP_ACT_ALLOW"})
     return {**content, "listenerPath": listener}
 
 
@@ -53,7 +54,7 @@ class Recorder:
         self._path = path
         self._names: Mapping[int, str] = syscalls.numbers(machine)
         self._architecture = _AUDIT_ARCHITECTURES[machine]
-        self._calls: dict[str, set[int]] = {_NEVER_ASKED: set()}
+        self._calls: dict[str, set[int]] = {name: set() for name in _NEVER_ASKED}
         self._foreign: set[str] = set()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []

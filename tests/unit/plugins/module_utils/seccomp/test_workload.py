@@ -78,7 +78,8 @@ def test_kernel_is_told_to_ask_about_all_that_the_base_allows() -> None:
     base = presets.preset("worker", "SCMP_ARCH_X86_64")
     content = recorder.asking(base, "/run/x")
     assert content["listenerPath"] == "/run/x"
-    assert decide(content, "write") == ALLOW
+    # a runtime that is interrupted before it has handed over the listener would wait for an answer for ever
+    assert decide(content, "write") == decide(content, "rt_sigreturn") == decide(content, "futex") == ALLOW
     assert decide(content, "mkdir") == NOTIFY
     assert decide(content, "socket", (2, 0, 0, 0, 0, 0)) == NOTIFY
     assert (
@@ -109,7 +110,7 @@ class TestRecorder:
     def test_calls_are_noted_by_name(self, listening: Any) -> None:
         for number, argument in ((41, 2), (41, 1), (0, 5)):
             listening._note(number, 0xC000003E, argument)
-        assert listening.calls() == {"socket": {1, 2}, "read": {5}, "write": set()}
+        assert listening.calls().items() >= {"socket": {1, 2}, "read": {5}, "write": set()}.items()
 
     @pytest.mark.parametrize(
         ("number", "architecture", "reason"),
@@ -130,4 +131,4 @@ class TestRecorder:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(tmp_path / "listener"))
             client.sendall(b"{}")
-        assert listening.calls() == {"write": set()}
+        assert all(arguments == set() for arguments in listening.calls().values())
