@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).parents[2]
-#: A host with Debian's engine; BREAKWATER_DEBIAN=debiantesting puts that Debian in the place of 13.
-IMAGE = f"breakwater-host:{os.environ.get('BREAKWATER_DEBIAN', 'debian13')}-docker"
+#: What hosts have; BREAKWATER_DEBIAN=debiantesting puts that Debian in the place of 13.
+DEBIAN = os.environ.get("BREAKWATER_DEBIAN", "debian13")
+IMAGE = f"breakwater-host:{DEBIAN}-docker"
 
 
 def run(*argv: str, timeout: float = 60) -> str:

@@ -1,7 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # Audits a real engine in a container host: good and bad containers by name, what the kernel says against what the
-# engine says, wrong modes, dockerd with flags, and a swarm. Needs the test bed (`make bed`).
+# engine says, wrong modes, dockerd with flags, and a swarm. And asks it which keys of daemon.json it knows. Needs the
+# test bed (`make bed`).
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS
 from ansible_collections.breakwater.docker.tests.integration import container_host
 
 NAME = f"fuzz-engine-{os.getpid()}"
@@ -19,6 +21,8 @@ GOOD = (
     "--user 1000 --cap-drop ALL --read-only --security-opt no-new-privileges --memory 64m --memory-swap 64m --cpus 0.5"
     " --pids-limit 50 --restart on-failure:5 --health-cmd true --network own --log-opt max-size=1m --cgroupns private"
 )
+#: Engines from 27 on filter IPv6 without being told.
+IPV6_FILTERED = "not_applicable" if container_host.DEBIAN == "debian13" else "pass"
 #: Name, options.
 CONTAINERS = {
     "good": GOOD,
@@ -171,7 +175,7 @@ def test_a_container_that_does_not_run_is_judged_too(first: Audit) -> None:
         ("daemon_log_level_info", "pass", "fail"),
         ("daemon_userland_proxy_disabled", "fail", "pass"),
         ("daemon_manages_iptables", "pass", "pass"),
-        ("daemon_manages_ip6tables", "not_applicable", "not_applicable"),
+        ("daemon_manages_ip6tables", IPV6_FILTERED, IPV6_FILTERED),
         ("daemon_tcp_verifies_clients", "not_applicable", "fail"),
         ("daemon_config_valid", "pass", "pass"),
         ("daemon_config_in_effect", "pass", "pass"),
@@ -200,6 +204,17 @@ def test_audit_rules_of_files_and_of_the_kernel_are_told_apart(second: Audit) ->
     assert found["docker_directory"]["audit_persistent"] is True
     assert found["daemon_program"]["audit_persistent"] is False
     assert found["docker_directory"]["audit_live"] is not True
+
+
+def test_engine_knows_the_keys_that_are_said_to_be_its_own(host: container_host.ContainerHost) -> None:
+    version = host.run("docker version -f '{{.Server.Version}}'").strip()
+    # one that is gone has a message of its own, and mappings are taken apart
+    asked = {name for name, key in KEYS.items() if "_by_name" not in key.kind and name != "api-cors-header"}
+    config = json.dumps(dict.fromkeys(asked, True))
+    host.run(f"echo '{config}' > /root/keys.json")
+    told = host.run("dockerd --validate --config-file /root/keys.json 2>&1 || true")
+    unknown = set(told.strip().rpartition("configuration option: ")[2].split(", "))
+    assert unknown == {name for name in asked if not KEYS[name].accepted_by(version)}
 
 
 def test_no_secret_leaves_the_host(first: Audit, second: Audit) -> None:
