@@ -31,6 +31,9 @@ class Manager(Protocol):
     def held(self) -> frozenset[str]:
         """Return the packages that are held."""
 
+    def displaced(self, versions: Mapping[str, str | None]) -> list[str]:
+        """Return the packages that would go for these to be installed, sorted; none where nobody can tell."""
+
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
         """Install packages in these versions (None for its choice); whether held packages may change."""
 
@@ -92,11 +95,18 @@ class Apt:
         """Return the packages that are held."""
         return frozenset(_answer(self._commands, "apt-mark", "showhold").split())
 
+    def displaced(self, versions: Mapping[str, str | None]) -> list[str]:
+        """Return the packages that conflict with these, which apt would remove; none without the package lists."""
+        options = ("--no-install-recommends", "--allow-change-held-packages", *self._UNCACHED)
+        simulated = self._commands.run(
+            ("apt-get", "-q", "-s", *options, "install", *_equated(versions)), timeout=ANSWER_TIMEOUT
+        )
+        return sorted(self._REMOVED.findall(simulated.stdout))
+
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
         """Install packages in these versions (None for apt's choice); whether held packages may change."""
-        named = [f"{name}={version}" if version else name for name, version in versions.items()]
         options = ("--allow-change-held-packages",) if change_held else ()
-        checked(self._commands.run((*self._GET, *options, "install", *named), timeout=TIMEOUT))
+        checked(self._commands.run((*self._GET, *options, "install", *_equated(versions)), timeout=TIMEOUT))
 
     def hold(self, names: Sequence[str], held: bool) -> None:
         """Hold packages, or let them go."""
@@ -158,6 +168,10 @@ class Dnf:
         """Return the packages that are held."""
         shown = _answer(self._commands, *self._LOCK, "list")
         return frozenset(match[1] for match in re.finditer(r"^(?:Package name: )?([\w.+-]+?)(?:-\d\S*)?$", shown, re.M))
+
+    def displaced(self, versions: Mapping[str, str | None]) -> list[str]:
+        """Return none: where packages conflict, dnf refuses to install."""
+        return []
 
     def install(self, versions: Mapping[str, str | None], change_held: bool) -> None:
         """Install packages in these versions (None for dnf's choice); whether held packages may change.
@@ -230,6 +244,11 @@ def manager_of(commands: CommandRunner) -> Manager:
     if not name:
         raise InputError("This host has neither dpkg nor rpm: install what is needed by its own means, then run again.")
     return _MANAGERS[name][1](commands)
+
+
+def _equated(versions: Mapping[str, str | None]) -> list[str]:
+    """Return packages with their versions as apt takes them."""
+    return [f"{name}={version}" if version else name for name, version in versions.items()]
 
 
 def _answer(commands: CommandRunner, *argv: str) -> str:

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Installs packages that are missing, in a version of choice, without those that they merely recommend. Packages that
-    are there are only changed with O(upgrade).
+    are there are only changed with O(upgrade). An installation for which apt would remove others is refused.
   - Works with apt and with dnf, and needs nothing but the commands of these. A version that is older than the one that
     is there is refused by apt and installed by dnf.
 options:
@@ -83,6 +83,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_packages 
     apply,
     make_plan,
     present,
+    refuse_to_displace,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import manager_of
@@ -99,6 +100,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     plan = make_plan(names, params["version"], params["upgrade"], params["hold"], manager)
     waiting = [] if params["may_restart"] else [name for name in plan.install if name in plan.before]
     plan = replace(plan, install={name: plan.install[name] for name in plan.install if name not in waiting})
+    refuse_to_displace(plan, manager)
     if not module.check_mode:
         apply(plan, manager)
     for name in plan.outdated:

@@ -196,3 +196,33 @@ def test_audit_reads_the_whole_host(engine: Engine, tmp_path: Path) -> None:
     findings = json.loads((tmp_path / "report.json").read_text())["hosts"][0]["findings"]
     assert len(findings) > 100
     assert [item for item in findings if item["status"] == "error"] == []
+
+
+#: A package as podman-docker, whose command is that of another engine.
+SHIM = """
+apt-get update -qq
+mkdir -p /root/shim/DEBIAN
+cat >/root/shim/DEBIAN/control <<END
+Package: podman-docker
+Version: 1
+Architecture: all
+Maintainer: nobody
+Conflicts: docker.io
+Description: a shim
+END
+dpkg-deb --build /root/shim /root/shim.deb
+dpkg -i /root/shim.deb
+"""
+
+
+def test_packages_that_the_engine_would_displace_are_a_reason_to_stop() -> None:
+    with started(f"{NAME}-shim", APT.image, "systemctl is-system-running --wait") as host:
+        host.run(SHIM)
+        for options in (("--check",), ()):
+            said = playbook(
+                *("breakwater.docker.harden", host.name, "-e", '{"docker_hardening_areas": ["engine"]}', *options),
+                code=2,
+            )
+            assert "To install docker.io, docker-cli, podman-docker would be removed: remove it yourself" in said
+        assert host.run("dpkg-query -W -f '${db:Status-Status}' podman-docker") == "installed"
+        assert host.run("test -e /etc/docker || echo untouched").strip() == "untouched"

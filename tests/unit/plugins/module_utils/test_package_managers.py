@@ -70,6 +70,15 @@ def test_apt() -> None:
     assert commands.seen[-1] == "apt-mark unhold docker-ce"
 
 
+def test_apt_tells_what_an_installation_displaces() -> None:
+    simulated = "Remv podman-docker [5.4.2+ds1-2+b2]\nInst docker.io (26.1.5 Debian:13.8/stable [amd64])\n"
+    commands = Commands({"-s": CommandResult(0, simulated, "")})
+    assert Apt(commands).displaced({"docker.io": "26.1.5", "docker-cli": None}) == ["podman-docker"]
+    assert commands.seen[0].endswith(" install docker.io=26.1.5 docker-cli")
+    unknown = Commands({"-s": CommandResult(100, "", "E: Unable to locate package docker.io")})
+    assert Apt(unknown).displaced({"docker.io": None}) == []
+
+
 def test_apt_removes() -> None:
     commands = Commands(
         {
