@@ -120,7 +120,8 @@ molecule-vm: vm-bed ## the Molecule scenarios on virtual machines, which are emu
 
 molecule-testing: testing-bed ## the Molecule scenarios and the audits of real engines on Debian testing in the place of Debian 13
 	BREAKWATER_DEBIAN=debiantesting pytest tests/integration/test_molecule.py tests/integration/test_real_engine.py \
-		tests/integration/test_rootless_engine.py
+		tests/integration/test_rootless_engine.py tests/integration/test_image_store.py \
+		tests/integration/test_workload_userns.py tests/integration/test_major_upgrade.py
 
 bench: bed ## time the audit of 0 to 200 containers, and measure its memory
 	@python tests/benchmark/bench.py

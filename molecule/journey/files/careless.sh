@@ -1,8 +1,11 @@
 #!/bin/sh
 # A host whose administrator wanted things to work: nearly every control that a role sees to fails here.
 set -eu
-cat >/etc/docker/daemon.json <<'JSON'
-{"api-cors-header": "*", "cgroup-parent": "careless.slice", "default-ipc-mode": "shareable", "experimental": true, "icc": true,
+# what of it an engine can't start by, and what only engines from 28 on know
+opened='"api-cors-header": "*",'
+dockerd --help | grep -q allow-direct-routing && opened='"allow-direct-routing": true, "ip-forward-no-drop": true,'
+cat >/etc/docker/daemon.json <<JSON
+{$opened "cgroup-parent": "careless.slice", "default-ipc-mode": "shareable", "experimental": true, "icc": true,
  "insecure-registries": ["registry.example:5000"], "ip": "0.0.0.0", "ip6tables": false, "iptables": false, "live-restore": false,
  "log-level": "debug", "metrics-addr": "0.0.0.0:9323", "no-new-privileges": false, "registry-mirrors": ["http://mirror.example:5000"],
  "seccomp-profile": "unconfined", "userland-proxy": true}
