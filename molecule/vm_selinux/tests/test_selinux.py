@@ -12,6 +12,9 @@ import pytest
 testinfra_hosts = bed.hosts()
 LAB = "--security-opt label=type:lab_t"
 TENANT = "--security-opt label=level:s0:c100,c200"
+REGISTRY = "10.0.2.15:5000"
+CONTROLS = ("host_selinux_enforcing", "container_selinux_label", "container_kernel_agrees")
+REGISTRY_CONTROLS = ("registry_tls", "registry_authenticates", "registry_files_private", "registry_confined")
 FILES = "find /etc -type f -newer /root/boot_id | sort"
 AF_ALG = 'python3 -c "import _socket; _socket.socket(_socket.AF_ALG, _socket.SOCK_SEQPACKET)"'
 
@@ -137,6 +140,29 @@ def test_policy_has_what_was_declared(host: Any) -> None:
     assert host.check_output("stat -c %C /data/docker/volumes") == "system_u:object_r:container_var_lib_t:s0"
 
 
+def test_registry_serves_and_collects_garbage(host: Any) -> None:
+    host.check_output(f"docker image rm {REGISTRY}/lab/before:1 && docker pull -q {REGISTRY}/lab/before:1")
+    for tag in ("1", "2"):
+        host.check_output(f"docker tag busybox:local {REGISTRY}/lab/after:{tag}")
+        host.check_output(f"docker push -q {REGISTRY}/lab/after:{tag}")
+        host.check_output("systemctl start docker-registry-gc.service")
+        bed.wait_for_registry(host)
+    host.check_output(f"docker image rm {REGISTRY}/lab/after:1 && docker pull -q {REGISTRY}/lab/after:1")
+
+
+def test_registry_has_its_images_for_itself(host: Any) -> None:
+    pid = host.check_output("docker inspect -f '{{.State.Pid}}' docker-registry")
+    label = host.check_output(f"tr -d '\\0' </proc/{pid}/attr/current")
+    assert label == "system_u:system_r:container_t:s0:c1022,c1023"
+    images = host.check_output("stat -c %C /srv/registry $(find /srv/registry -name data -newer /root/boot_id)")
+    assert set(images.splitlines()) == {"system_u:object_r:container_file_t:s0:c1022,c1023"}
+    succeeded, complaint = run(host, "--user 65532 -v /srv/registry:/volume", "ls /volume/docker")
+    assert not succeeded
+    assert "Permission denied" in complaint
+    denials = host.check_output("ausearch --input-logs --message AVC --start boot --raw").splitlines()
+    assert [line for line in denials if "s0:c1022,c1023 tcontext=" in line] == []
+
+
 def test_probes_prove_every_threat_contained(host: Any, tmp_path: Path) -> None:
     host.check_output("modprobe --all af_alg vsock")
     bed.play("breakwater.docker.prove", docker_compliance_report_dir=str(tmp_path))
@@ -147,7 +173,7 @@ def test_probes_prove_every_threat_contained(host: Any, tmp_path: Path) -> None:
     assert {verdicts[probe] for probe in ("sysrq", "kernel_memory", "kernel_module", "vsock")} == {"contained"}
     # control groups of version 2 have no release_agent, and the policy denies crypto sockets to the control as well
     untested = {probe for probe, found in verdicts.items() if found == "not_testable"}
-    assert untested == {"control_group", "crypto_socket", "registry"}
+    assert untested == {"control_group", "crypto_socket"}
 
 
 def test_apparmor_profiles_are_not_applicable(host: Any) -> None:
@@ -170,15 +196,25 @@ def test_audit_reads_the_kernels_truth(host: Any, tmp_path: Path) -> None:
         bed.play(
             "breakwater.docker.compliance",
             docker_compliance_report_dir=str(tmp_path),
-            docker_compliance_controls=["host_selinux_enforcing", "container_selinux_label", "container_kernel_agrees"],
+            docker_compliance_controls=[*CONTROLS, *REGISTRY_CONTROLS],
         )
     finally:
         host.check_output("docker rm -f free")
     [audited] = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["hosts"]
     statuses = {(found["control"], found["object"]["name"]): found["status"] for found in audited["findings"]}
     assert statuses["host_selinux_enforcing", "breakwater-selinux"] == "pass"
-    assert statuses["container_selinux_label", "returning"] == "pass"
-    assert statuses["container_kernel_agrees", "returning"] == "pass"
-    assert statuses["container_selinux_label", "confined"] == "pass"
-    assert statuses["container_kernel_agrees", "confined"] == "pass"
+    for name in ("returning", "confined", "docker-registry"):
+        assert statuses["container_selinux_label", name] == "pass"
+        assert statuses["container_kernel_agrees", name] == "pass"
+    assert {statuses[key] for key in statuses if key[0] in REGISTRY_CONTROLS} == {"pass"}
     assert statuses["container_selinux_label", "free"] == "fail"
+
+
+def test_native_registry_serves_the_same_images(host: Any) -> None:
+    bed.play("breakwater.docker.registry", docker_registry_state="absent")
+    bed.play("breakwater.docker.registry", docker_registry_kind="native")
+    bed.wait_for_registry(host)
+    host.check_output(f"docker image rm {REGISTRY}/lab/after:2 && docker pull -q {REGISTRY}/lab/after:2")
+    host.check_output(f"docker tag busybox:local {REGISTRY}/lab/native:1 && docker push -q {REGISTRY}/lab/native:1")
+    # the policy has no type for it, so that its unit's sandbox alone confines it
+    assert host.check_output("ps -o label= -C docker-registry") == "system_u:system_r:initrc_t:s0"

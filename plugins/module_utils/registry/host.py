@@ -20,7 +20,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
     EngineReader,
     LocalFileSystem,
 )
-from ansible_collections.breakwater.docker.plugins.module_utils.registry import config, passwords, units
+from ansible_collections.breakwater.docker.plugins.module_utils.registry import config, directories, passwords, units
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import CONTAINER, NATIVE, Settings
 from ansible_collections.breakwater.docker.plugins.module_utils.unit_starts import started_at
 
@@ -149,12 +149,12 @@ class RegistryHost:
         """Carry the plan out; BreakwaterError when systemd refuses."""
         owner = plan.owner or (0, 0)
         directory = self._root + units.DIRECTORY
-        os.makedirs(directory, mode=_DIRECTORY_MODE, exist_ok=True)
+        directories.make(directory, _DIRECTORY_MODE, self._files, self._commands)
         os.chown(directory, *owner)
         os.chmod(directory, _DIRECTORY_MODE)
         if plan.make_root:
-            os.makedirs(self._root + plan.make_root, mode=0o750, exist_ok=True)
-            _give(self._root + plan.make_root, owner)
+            directories.make(self._root + plan.make_root, 0o750, self._files, self._commands)
+            directories.give(self._root + plan.make_root, owner)
         for name in plan.changed_files:
             if name in plan.after:
                 install(f"{directory}/{name}", plan.after[name], _MODES.get(name, _MODE), owner)
@@ -289,11 +289,3 @@ class RegistryHost:
         if done.rc != 0:
             raise BreakwaterError(f"systemctl {' '.join(arguments)} failed: {done.stderr.strip()}")
         return done
-
-
-def _give(directory: str, owner: tuple[int, int]) -> None:
-    """Make a directory with all that is in it the property of `owner`."""
-    os.chown(directory, *owner)
-    for place, directories, files in os.walk(directory):
-        for name in (*directories, *files):
-            os.lchown(os.path.join(place, name), *owner)

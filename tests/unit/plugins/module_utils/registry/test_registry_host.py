@@ -88,6 +88,17 @@ def test_second_plan_is_empty(root: Path, commands: RecordedCommands, contained:
     assert len(again.after["http.secret"]) == 64
 
 
+def test_new_directories_get_their_labels(root: Path, commands: RecordedCommands, contained: Settings) -> None:
+    (root / "sys/fs/selinux").mkdir(parents=True)
+    (root / "sys/fs/selinux/enforce").write_text("1")
+    commands.answer("restorecon", "")
+    registry = host(root, commands)
+    for _time in range(2):
+        registry.apply(contained, registry.plan(contained, "", Hasher(), check_mode=False))
+    labelled = [line for line in commands.asked if line.startswith("restorecon")]
+    assert labelled == [f"restorecon -R -F {root}/{path}" for path in ("etc/docker/registry", "srv/registry")]
+
+
 def test_what_is_no_longer_wanted_goes(root: Path, commands: RecordedCommands, contained: Settings) -> None:
     registry = host(root, commands)
     with_ca = replace(contained, client_certificates="required", client_ca=["/tls/cert.pem"])
