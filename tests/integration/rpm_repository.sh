@@ -14,6 +14,7 @@ if apt-cache show dnf5 >/dev/null 2>&1; then
 else
     dnf="dnf dnf-plugins-core python3-systemd"
 fi
+# shellcheck disable=SC2086 # several packages
 apt-get install -qq -y --no-install-recommends createrepo-c $dnf gnupg rpm >/dev/null 2>&1
 mkdir -p "$docker" "$distribution" /tmp/build/empty
 cd /tmp/build
@@ -21,7 +22,7 @@ apt-get download -qq docker.io docker-cli containerd runc tini 2>/dev/null
 for package in docker.io docker-cli containerd; do dpkg-deb -x "$package"_*.deb "$package"; done
 dpkg-deb -x runc_*.deb containerd
 dpkg-deb -x tini_*.deb containerd
-rm -r docker.io/etc containerd/etc */usr/share
+rm -r docker.io/etc containerd/etc ./*/usr/share
 mv docker.io/usr/sbin/* docker.io/usr/bin
 sed -i -e 's|/usr/sbin/dockerd|/usr/bin/dockerd|' -e '/^EnvironmentFile/d' docker.io/usr/lib/systemd/system/docker.service
 
@@ -54,6 +55,7 @@ SPEC
 rpm_of "$docker" containerd containerd.io 0:2.1.5
 for version in "$@"; do
     rpm_of "$docker" docker-cli docker-ce-cli "1:$version"
+    # shellcheck disable=SC2016 # rpm expands it
     # like Docker's, it neither enables nor starts the engine, and an upgrade restarts it
     rpm_of "$docker" docker.io docker-ce "3:$version" 'Requires: docker-ce-cli, containerd.io, container-selinux, iptables' '%post
 getent group docker >/dev/null || groupadd --system docker
