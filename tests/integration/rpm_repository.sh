@@ -22,7 +22,7 @@ apt-get download -qq docker.io docker-cli containerd runc tini 2>/dev/null
 for package in docker.io docker-cli containerd; do dpkg-deb -x "$package"_*.deb "$package"; done
 dpkg-deb -x runc_*.deb containerd
 dpkg-deb -x tini_*.deb containerd
-rm -r docker.io/etc containerd/etc ./*/usr/share
+rm -rf docker.io/etc containerd/etc containerd/usr/bin/ctr containerd/usr/bin/containerd-shim containerd/usr/bin/*-v1 ./*/usr/share
 mv docker.io/usr/sbin/* docker.io/usr/bin
 sed -i -e 's|/usr/sbin/dockerd|/usr/bin/dockerd|' -e '/^EnvironmentFile/d' docker.io/usr/lib/systemd/system/docker.service
 

@@ -46,7 +46,7 @@ APT = Family(
     key="9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
     epoch=5,
     sources="/etc/apt",
-    version="dpkg-query -W -f '${source:Upstream-Version}' docker-ce",
+    version=r"dpkg-query -W -f '${Version}' docker-ce | sed 's/5:\([^-]*\).*/\1/'",
     held="apt-mark showhold",
     upgrade="apt-get -qq -y -o Debug::NoLocking=1 upgrade",
 )
@@ -62,7 +62,8 @@ DNF = Family(
     held="""
         locks=$(dnf versionlock list 2>/dev/null | tr -d '\\n')
         for name in docker-ce docker-ce-cli containerd.io; do
-            ! echo "$locks" | grep -qE "$(rpm -q --qf '%{NAME}(-|evr = )%{EVR}' $name)" || echo $name
+            lock=$(rpm -q --qf '%{NAME}(-|evr = )(.:)?%{VERSION}-%{RELEASE}' $name)
+            ! echo "$locks" | grep -qE "$lock" || echo $name
         done""",
     upgrade="dnf -q -y upgrade",
 )
@@ -91,7 +92,7 @@ class Engine:
         return playbook("breakwater.docker.harden", NAME, "-e", json.dumps(settings), *arguments, timeout=300)
 
     def version(self) -> str:
-        return self.host.run(self.family.version)
+        return self.host.run(self.family.version).strip()
 
     def held(self) -> set[str]:
         return set(self.host.run(self.family.held).split())
@@ -117,21 +118,20 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 def test_repository_with_another_key_is_refused(engine: Engine) -> None:
     before = engine.host.run(f"find {engine.family.sources} -ls 2>&1 || true")
     with pytest.raises(AssertionError, match=f"{engine.fingerprint}, not {engine.family.key}"):
-        engine.harden(docker_engine_repository_fingerprint=None)
+        engine.harden("--tags", "install", docker_engine_repository_fingerprint=None)
     assert engine.host.run(f"find {engine.family.sources} -ls 2>&1 || true") == before
 
 
-def test_version_of_choice_is_installed_and_held(engine: Engine, tmp_path: Path) -> None:
-    said: list[str] = []
-
-    def converge(*options: str) -> None:
-        said.append(engine.harden(*options, docker_hardening_areas=engine.family.areas))
-        assert len(said) > 1 or engine.written() == ""
-
+def test_version_of_choice_is_installed_and_held(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in check_mode.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
     engine.host.run("touch /root/made")
-    assert check_mode.tried(converge, tmp_path) == []
-    assert "docker-ce" in said[0]
-    assert UNCHANGED in said[2]
+    assert "docker-ce" in engine.harden("--check", "--diff", docker_hardening_areas=engine.family.areas)
+    assert engine.written() == ""
+    engine.harden(docker_hardening_areas=engine.family.areas)
+    assert check_mode.differences(*check_mode.recorded(tmp_path)) == []
     assert engine.version() == OLD
     assert engine.held() == PACKAGES
     engine.host.run(engine.family.upgrade)
@@ -152,7 +152,7 @@ def test_another_version_takes_an_upgrade(engine: Engine) -> None:
         "docker load -qi /usr/share/breakwater/busybox.tar && docker run -d --name kept busybox:local sleep infinity"
     )
     dockerd = engine.dockerd()
-    told = engine.harden(docker_engine_version=NEW)
+    told = engine.harden(docker_engine_version=NEW, docker_hardening_areas=engine.family.areas)
     assert f"docker-ce is {engine.family.epoch}:26.1.5-1" in told
     assert UNCHANGED in told
     told = engine.harden(docker_engine_version=NEW, docker_engine_upgrade=True, docker_engine_restart="never")
@@ -162,7 +162,7 @@ def test_another_version_takes_an_upgrade(engine: Engine) -> None:
 
 def test_version_that_is_not_offered_is_refused(engine: Engine) -> None:
     with pytest.raises(AssertionError, match=rf"no version 27.0 of docker-ce, but {engine.family.epoch}:26.1.6"):
-        engine.harden(docker_engine_version="27.0", docker_engine_upgrade=True)
+        engine.harden("--tags", "install", docker_engine_version="27.0", docker_engine_upgrade=True)
     assert engine.version() == OLD
 
 
@@ -176,17 +176,19 @@ def test_upgrade_keeps_containers_and_the_hold(engine: Engine) -> None:
     assert engine.held() == PACKAGES
     assert engine.container() == process
     assert engine.dockerd() != dockerd
-    assert UNCHANGED in engine.harden(docker_engine_version=NEW, docker_engine_upgrade=True)
 
 
 def test_hold_is_let_go(engine: Engine) -> None:
-    engine.harden(docker_engine_version=NEW, docker_engine_hold=False)
+    assert "changed=1 " in engine.harden(
+        docker_engine_version=NEW, docker_engine_upgrade=True, docker_engine_hold=False
+    )
     assert engine.held() == set()
 
 
 def test_engine_from_elsewhere_is_not_replaced(engine: Engine) -> None:
+    given = {"docker_engine_source": "distribution", "docker_engine_version": None, "docker_engine_upgrade": True}
     with pytest.raises(AssertionError, match=r"docker.io is not what the engine here was installed by"):
-        engine.harden(docker_engine_source="distribution", docker_engine_version=None, docker_engine_upgrade=True)
+        engine.harden("--tags", "install", **given)
     assert engine.version() == NEW
 
 
