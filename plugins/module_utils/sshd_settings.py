@@ -41,7 +41,8 @@ def effective(commands: CommandRunner, user: str = "root") -> dict[str, str]:
     done = commands.run(("sshd", "-T", "-C", match))
     if done.rc != 0:
         raise BreakwaterError(f"sshd does not tell its settings: {_reason(done.stderr)} Mend its configuration first.")
-    return {name: value for name, _blank, value in (line.partition(" ") for line in done.stdout.splitlines())}
+    # OpenSSH 10.6 writes the names as the manual does
+    return {name.lower(): value for name, _blank, value in (line.partition(" ") for line in done.stdout.splitlines())}
 
 
 def check(wanted: Mapping[str, str], user: str | None, files: FileSystem, commands: CommandRunner) -> None:

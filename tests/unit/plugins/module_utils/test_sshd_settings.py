@@ -22,12 +22,16 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ00000000000000000000000000000000000
 EFFECTIVE = (
     "port 22\npermitrootlogin without-password\npasswordauthentication no\nauthorizedkeysfile .ssh/authorized_keys\n"
 )
+#: The same from OpenSSH 10.6.
+EFFECTIVE_SINCE_10 = (
+    "Port 22\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nAuthorizedKeysFile .ssh/authorized_keys\n"
+)
 
 
-@pytest.fixture
-def commands() -> RecordedCommands:
+@pytest.fixture(params=[EFFECTIVE, EFFECTIVE_SINCE_10])
+def commands(request: pytest.FixtureRequest) -> RecordedCommands:
     recorded = RecordedCommands()
-    recorded.answer("sshd -T", EFFECTIVE)
+    recorded.answer("sshd -T", request.param)
     recorded.answer("sshd -t")
     return recorded
 
