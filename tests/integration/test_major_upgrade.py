@@ -21,7 +21,8 @@ NAME = f"breakwater-major-{os.getpid()}"
 AREAS = '{"docker_hardening_areas": ["engine", "seccomp"]}'
 #: The engine's packages from testing, and of the others what they need.
 TESTING = """
-echo 'deb [check-valid-until=no] http://deb.debian.org/debian testing main' >/etc/apt/sources.list.d/testing.list
+mirror=$(grep -Eohm 1 'https?://[^ ]*/debian/?' -r /etc/apt/sources.list /etc/apt/sources.list.d | head -n 1)
+echo "deb [check-valid-until=no] $mirror testing main" >/etc/apt/sources.list.d/testing.list
 cat >/etc/apt/preferences.d/testing <<'END'
 Package: *
 Pin: release a=testing
