@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, Breakwater maintainers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Conditions of the roles: `-e name=false` gives a text, which is true for Jinja, and an error for Ansible's conditions.
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SWITCHES = {
+    name
+    for path in ROOT.glob("roles/*/meta/argument_specs.yml")
+    for entry in yaml.safe_load(path.read_text())["argument_specs"].values()
+    for name, option in (entry.get("options") or {}).items()
+    if option["type"] == "bool"
+}
+#: A module's argument, which the module makes a boolean of.
+ARGUMENT = re.compile(r'\s*[\w-]+: "{{ \w+ }}"')
+WORDS = re.compile(r"\s*(?:#|- name: |name: |fail_msg: )")
+
+
+def decisions() -> Iterator[tuple[str, str]]:
+    """Yield each line of tasks, variables and playbooks that may decide by a variable, with its place."""
+    for path in sorted(
+        (*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/vars/*.yml"), *ROOT.glob("playbooks/*.yml"))
+    ):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if not ARGUMENT.fullmatch(line) and not WORDS.match(line):
+                yield f"{path.relative_to(ROOT)}:{number}", line
+
+
+def test_switches_are_made_booleans_where_something_is_decided_by_them() -> None:
+    used = re.compile(rf"\b(?:if|when:|that:|and|or|not) ({'|'.join(sorted(SWITCHES))})\b(?! \| bool| is not none)")
+    assert len(SWITCHES) > 30
+    assert [(place, found.group(1)) for place, line in decisions() for found in used.finditer(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("switch", "waiting", "boots"),
+    [("true", ["x"], True), (True, ["x"], True), ("false", ["x"], False), (True, [], False)],
+)
+def test_docker_host_boots_when_something_waits_for_it(switch: Any, waiting: list[str], boots: bool) -> None:
+    tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/main.yml").read_text())
+    [condition] = [task["when"] for task in tasks if "ansible.builtin.reboot" in task]
+    given = {"docker_host_reboot": switch, "__docker_host_kernel": {"reboot_required": waiting}}
+    arguments = json.dumps({"that": f"({condition}) == {boots}"})
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", arguments, "-e", json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
