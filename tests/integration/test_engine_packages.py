@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
@@ -14,7 +13,13 @@ from typing import Iterator
 import pytest
 
 from ansible_collections.breakwater.docker.tests.integration import check_mode
-from ansible_collections.breakwater.docker.tests.integration.container_host import ContainerHost, playbook, run, started
+from ansible_collections.breakwater.docker.tests.integration.container_host import (
+    DEBIAN,
+    ContainerHost,
+    playbook,
+    run,
+    started,
+)
 
 NAME = "breakwater-packages"
 OLD, NEW = "26.1.5", "26.1.6"
@@ -52,7 +57,7 @@ APT = Family(
 )
 # A lock counts when it is on the version that is installed.
 DNF = Family(
-    image=f"breakwater-host:{os.environ.get('BREAKWATER_DEBIAN', 'debian13')}",
+    image=f"breakwater-host:{DEBIAN}",
     script="rpm_repository.sh",
     areas=("host", "engine", "auditd", "firewall"),
     key="060A61C51B558A7F742B77AAC52FEB6B621E9F35",
