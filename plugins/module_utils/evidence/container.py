@@ -71,17 +71,22 @@ def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
 
 def _subject(doc: Document, estate: _Estate) -> _Subject:
     environment = Lazy(lambda: environment_names(doc.strings("Config", "Env")))
+    return _Subject(doc, estate, environment, *_kernel_view(doc, estate))
+
+
+def _kernel_view(doc: Document, estate: _Estate) -> tuple[dict[str, Any] | None, str]:
+    """Return what the kernel says of its first process, None where it does not run; or why that can't be read."""
     try:
         if not doc.boolean("State", "Running"):
-            return _Subject(doc, estate, environment, None, "")
+            return None, ""
         pid = doc.integer("State", "Pid")
         if all(pid != seen for seen, _name in estate.processes.containers.get(doc.string("Id"), ())):
             raise UnreadableError(
                 f"{doc.name}: its process {pid} can't be seen as the container's in this host's /proc"
             )
-        return _Subject(doc, estate, environment, confinement.kernel_view(estate.files, pid), "")
+        return confinement.kernel_view(estate.files, pid), ""
     except (UnreadableError, OSError, KeyError, ValueError, IndexError) as error:
-        return _Subject(doc, estate, environment, None, str(error) or "the kernel's view of its process can't be read")
+        return None, str(error) or "the kernel's view of its process can't be read"
 
 
 def _kernel(name: str) -> Any:
