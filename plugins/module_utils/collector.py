@@ -12,7 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import engine
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable, scan
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
 SCHEMA_VERSION = 1
 _SYSTEMD = "/run/systemd/system"
@@ -32,8 +32,8 @@ def collect(
     Where the engine can't be examined `engine` says why, and there is no other evidence; but registries are examined
     on a host without an engine, too.
     """
+    answers = Ahead(lambda: _ask(reader, files, commands, socket_path))
     processes = scan(files)
-    answers = Ahead(lambda: _ask(reader, files, commands, processes, socket_path))
     from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (meanwhile the engine answers)
         scopes,
     )
@@ -54,15 +54,15 @@ def collect(
 
 
 def _ask(
-    reader: EngineReader, files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str
+    reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str
 ) -> engine.EngineDocuments:
-    _refuse_to_start(files, commands, processes, socket_path)
+    _refuse_to_start(files, commands, socket_path)
     return engine.read_documents(reader, files)
 
 
-def _refuse_to_start(files: FileSystem, commands: CommandRunner, processes: ProcessTable, socket_path: str) -> None:
+def _refuse_to_start(files: FileSystem, commands: CommandRunner, socket_path: str) -> None:
     """Raise EngineError where systemd holds the socket of a stopped engine: connecting to it would start the engine."""
-    if processes.daemons or socket_path not in ("/var/run/docker.sock", "/run/docker.sock"):
+    if socket_path not in ("/var/run/docker.sock", "/run/docker.sock"):
         return
     try:
         files.stat(_SYSTEMD)

@@ -187,3 +187,15 @@ def test_audit_says_rootless(engine: Host, tmp_path: Path) -> None:
     status = {finding["control"]: finding["status"] for finding in host["findings"]}
     for control in ("daemon_icc_disabled", "daemon_config_valid", "daemon_no_new_privileges", "daemon_single"):
         assert status[control] == "pass", control
+
+
+def test_audit_does_not_start_the_engine_of_root(engine: Host, tmp_path: Path) -> None:
+    engine.run("systemctl start docker.socket")
+    try:
+        container_host.playbook("breakwater.docker.compliance", NAME, "-e", f"docker_compliance_report_dir={tmp_path}")
+        assert engine.run("systemctl is-active docker.service || true").strip() == "inactive"
+    finally:
+        engine.run("systemctl stop docker.socket docker.service")
+    [host] = json.loads((tmp_path / "report.json").read_text())["hosts"]
+    assert host["engine"]["status"] == "stopped"
+    assert "docker.socket would start it" in host["engine"]["reason"]

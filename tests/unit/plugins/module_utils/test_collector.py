@@ -188,6 +188,7 @@ def test_installed_engine_without_socket_is_stopped(tmp_path: Path) -> None:
     ("states", "asked"), [("inactive\nactive\n", False), ("active\nactive\n", True), ("inactive\ninactive\n", True)]
 )
 def test_audit_does_not_start_a_stopped_engine(tmp_path: Path, states: str, asked: bool) -> None:
+    dockerd(tmp_path)  # some user's rootless one, which says nothing of the socket's
     (tmp_path / "run/systemd/system").mkdir(parents=True)
     commands = RecordedCommands()
     commands.answer("systemctl is-active docker.service docker.socket", states, rc=3)
