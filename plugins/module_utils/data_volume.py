@@ -60,29 +60,45 @@ def check(path: str, device: str, options: Sequence[str], files: FileSystem, com
     # 2 says that nothing was found, and everything else that something was or may be there
     if probed.rc != 2:
         content = " ".join(probed.stdout.split()[1:]) or probed.stderr.strip() or "something unknown"
-        raise InputError(f"{device} is not blank ({content}): wipe it yourself, or name another. Nothing was changed.")
+        raise InputError(
+            f"{device} is not blank ({content}): if nobody needs that, wipe it yourself (wipefs --all {device}), or"
+            " name another. Nothing was changed."
+        )
 
 
 def create(path: str, device: str, options: Sequence[str], commands: CommandRunner) -> None:
-    """Make a file system on the blank `device`, mount it at `path` now and at every boot; BreakwaterError why not."""
+    """Make a file system on the blank `device`, mount it at `path` now and at every boot.
+
+    BreakwaterError when that can't be; the file system is taken back then, so that a rerun finds the device blank.
+    """
     _succeed(commands, "mkfs.ext4", "-q", "-L", "docker", device)
-    uuid = _succeed(commands, "blkid", "--probe", "--output", "value", "--match-tag", "UUID", device)
+    try:
+        uuid = _succeed(commands, "blkid", "--probe", "--output", "value", "--match-tag", "UUID", device)
+        source, escaped, mount_options = f"UUID={uuid}", path.replace(" ", "\\040"), ",".join(["defaults", *options])
+        os.makedirs(path, mode=_MODE, exist_ok=True)
+        _succeed(commands, "mount", "--types", "ext4", "--options", mount_options, source, path)
+        os.chmod(path, _MODE)
+        # mkfs makes it, and the engine would take it for data of its own
+        os.rmdir(os.path.join(path, "lost+found"))
+        # last, since a line that can't be mounted keeps the host from booting
+        _add_to_fstab(f"{source} {escaped} ext4 {mount_options} 0 2\n")
+    except (BreakwaterError, OSError) as error:
+        commands.run(("umount", device))
+        wiped = commands.run(("wipefs", "--all", "--quiet", device))
+        outcome = f"{device} is blank again" if wiped.rc == 0 else f"{device} could not be wiped: do that"
+        reason = str(error).rstrip(".")
+        raise BreakwaterError(f"{reason}. {outcome}, and {FSTAB} is as before.") from error
+
+
+def _add_to_fstab(line: str) -> None:
     fstab = ConfigFile(FSTAB)
     text = fstab.read() or ""
-    if text and not text.endswith("\n"):
-        text += "\n"
-    escaped = path.replace(" ", "\\040")
-    fstab.write(f"{text}UUID={uuid} {escaped} ext4 {','.join(['defaults', *options])} 0 2\n")
-    os.makedirs(path, mode=_MODE, exist_ok=True)
-    _succeed(commands, "mount", path)
-    os.chmod(path, _MODE)
-    # mkfs makes it, and the engine would take it for data of its own
-    os.rmdir(os.path.join(path, "lost+found"))
+    fstab.write(text + ("" if text.endswith("\n") or not text else "\n") + line)
 
 
 def _succeed(commands: CommandRunner, *argv: str) -> str:
     done = commands.run(argv, timeout=_TIMEOUT)
     if done.rc != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or ["it does not say why"]
-        raise BreakwaterError(f"{' '.join(argv)} failed: {reason[0]}. Mend it and run again.")
+        reason = " ".join(done.stderr.split()).rstrip(".") or "it does not say why"
+        raise BreakwaterError(f"{' '.join(argv)} failed: {reason}. Mend it and run again.")
     return done.stdout.strip()

@@ -248,6 +248,9 @@ def test_file_system_is_made_on_a_blank_device_only(host: Any) -> None:
         host.check_output(f"wipefs -qa {device}; mkdir -p /srv/docker; touch /srv/docker/image")
         assert_refused(run(ROLE, **given), "/srv/docker is not empty")
         host.check_output("rm /srv/docker/image")
+        unmountable = {**given, "docker_host_data_options": ["nodev", "prjquota"]}
+        assert_refused(run(ROLE, "--tags", "data", **unmountable), f"{device} is blank again")
+        assert "/srv/docker" not in host.file("/etc/fstab").content_string, "it would not boot"
         assert changed(run(ROLE, "--check", "--tags", "data", **given)) == 2, "it is judged first"
         assert not host.mount_point("/srv/docker").exists
         assert changed(run(ROLE, "--tags", "data", **given)) == 2

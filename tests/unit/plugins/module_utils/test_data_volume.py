@@ -99,24 +99,48 @@ def test_option_that_is_none_is_refused(files: Files, commands: RecordedCommands
         check("/srv/docker", "/dev/vdb", ["nodev 0 0"], files, commands)
 
 
-def test_file_system_is_mounted_now_and_at_every_boot(
-    tmp_path: Path, commands: RecordedCommands, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fstab, root = tmp_path / "fstab", tmp_path / "docker"
-    fstab.write_text("UUID=1 / ext4 defaults 0 1")
+@pytest.fixture
+def made(tmp_path: Path, commands: RecordedCommands, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of a file system that can be made; /etc/fstab is beside it."""
+    root = tmp_path / "docker"
     (root / "lost+found").mkdir(parents=True)
-    monkeypatch.setattr(data_volume, "FSTAB", str(fstab))
-    for command in ("mkfs.ext4", "mount"):
+    (tmp_path / "fstab").write_text("UUID=1 / ext4 defaults 0 1")
+    monkeypatch.setattr(data_volume, "FSTAB", str(tmp_path / "fstab"))
+    for command in ("mkfs.ext4", "mount", "umount", "wipefs"):
         commands.answer(command)
     commands.answer("blkid --probe --output value --match-tag UUID /dev/vdb", "2-3\n")
-    create(str(root), "/dev/vdb", ["nodev"], commands)
-    assert fstab.read_text() == f"UUID=1 / ext4 defaults 0 1\nUUID=2-3 {root} ext4 defaults,nodev 0 2\n"
-    assert commands.asked[-1] == f"mount {root}"
-    assert list(root.iterdir()) == []
-    assert stat.S_IMODE(root.stat().st_mode) == 0o710
+    return root
+
+
+def test_file_system_is_mounted_now_and_at_every_boot(made: Path, commands: RecordedCommands) -> None:
+    create(str(made), "/dev/vdb", ["nodev"], commands)
+    assert made.with_name("fstab").read_text() == (
+        f"UUID=1 / ext4 defaults 0 1\nUUID=2-3 {made} ext4 defaults,nodev 0 2\n"
+    )
+    assert commands.asked[-1] == f"mount --types ext4 --options defaults,nodev UUID=2-3 {made}"
+    assert list(made.iterdir()) == []
+    assert stat.S_IMODE(made.stat().st_mode) == 0o710
+
+
+def test_host_that_can_not_mount_it_still_boots(made: Path, commands: RecordedCommands) -> None:
+    commands.answer("mount", rc=32, stderr="mount: wrong fs type, bad option.\n")
+    with pytest.raises(BreakwaterError, match=r"bad option\. .* /dev/vdb is blank again, and .*/fstab is as before"):
+        create(str(made), "/dev/vdb", ["prjquota"], commands)
+    assert made.with_name("fstab").read_text() == "UUID=1 / ext4 defaults 0 1"
+    assert commands.asked[-1] == "wipefs --all --quiet /dev/vdb"
+
+
+def test_mount_is_taken_back_when_fstab_can_not_be_written(
+    made: Path, commands: RecordedCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_volume, "FSTAB", str(made.with_name("fstab") / "below"))
+    commands.answer("wipefs", rc=1, stderr="busy")
+    with pytest.raises(BreakwaterError, match=r"Not a directory.* /dev/vdb could not be wiped: do that"):
+        create(str(made), "/dev/vdb", [], commands)
+    assert commands.asked[-2:] == ["umount /dev/vdb", "wipefs --all --quiet /dev/vdb"]
 
 
 def test_failure_is_told(commands: RecordedCommands) -> None:
-    commands.answer("mkfs.ext4", rc=1, stderr="mke2fs 1.47\nDevice too small\n")
-    with pytest.raises(BreakwaterError, match=r"mkfs\.ext4 -q -L docker /dev/vdb failed: Device too small"):
+    commands.answer("mkfs.ext4", rc=1, stderr="mke2fs 1.47 (2025)\nDevice too small\n")
+    with pytest.raises(BreakwaterError, match=r"mkfs\.ext4 -q -L docker /dev/vdb failed: mke2fs .* Device too small\."):
         create("/srv/docker", "/dev/vdb", [], commands)
