@@ -16,8 +16,8 @@ options:
     suboptions:
       repository:
         description:
-          - Full name of a repository (V(docker.io/library/debian)), everything below a registry or a path
-            (V(registry.example.org/team/*)), or V(*) for everything.
+          - Full name of a repository (V(docker.io/library/debian)) with the host in lower case, everything below a
+            registry or a path (V(registry.example.org/team/*)), or V(*) for everything.
         type: str
         required: true
       action:

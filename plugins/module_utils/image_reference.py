@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Names of images and of their repositories. Source: https://github.com/distribution/reference (regexp.go).
+# Names of images and of their repositories.
+# Source: https://github.com/distribution/reference (regexp.go, normalize.go).
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ _ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _TAG = re.compile(r":([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_HUB, _FORMER_HUB = "docker.io", "index.docker.io"
 REPOSITORY = re.compile(rf"{_HOST}(?:/{_COMPONENT})+")
 
 
@@ -47,7 +49,9 @@ def parse(text: str) -> ImageReference:
     name, at, digest = text.partition("@")
     tag = _TAG.search(name)
     full = repository(name)
-    if _ID.fullmatch(text) or not REPOSITORY.fullmatch(full) or (at and not DIGEST.fullmatch(digest)):
+    # HOST/web is a host's, but host/web is Docker Hub's: a name that means something else in lower case is none.
+    lasting = REPOSITORY.fullmatch(full) and repository(full) == full
+    if _ID.fullmatch(text) or not lasting or (at and not DIGEST.fullmatch(digest)):
         raise InputError(
             f"{text!r} is not the name of an image: give REGISTRY/REPOSITORY with :TAG, @sha256:DIGEST or both."
         )
@@ -55,10 +59,17 @@ def parse(text: str) -> ImageReference:
 
 
 def repository(reference: str) -> str:
-    """Return the full name of an image's repository: `debian:13` is in `docker.io/library/debian`."""
+    """Return the full name of an image's repository: `debian:13` is in `docker.io/library/debian`.
+
+    All spellings that lead an engine to one repository have one name (splitDockerDomain in normalize.go), and hosts'
+    names are in lower case, as DNS makes no difference: what is said about a repository holds for each of them.
+    """
     name = reference.partition("@")[0]
     name = re.sub(r":[^:/]*$", "", name)
-    host, slash, _rest = name.partition("/")
-    if slash and ("." in host or ":" in host or host == "localhost"):
-        return name
-    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+    host, slash, path = name.partition("/")
+    if not (slash and (re.search("[.:A-Z]", host) or host == "localhost")):
+        host, path = _HUB, name
+    host = host.lower()
+    if host in (_HUB, _FORMER_HUB):
+        return f"{_HUB}/{path}" if "/" in path else f"{_HUB}/library/{path}"
+    return f"{host}/{path}"

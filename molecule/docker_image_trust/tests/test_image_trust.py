@@ -141,6 +141,12 @@ class TestVerifying:
         assert reason in image["reason"]
         assert image["verified"] is (status in {"verified", "accepted"})
 
+    def test_another_spelling_is_no_way_around_the_policy(self) -> None:
+        policy = [{"repository": "docker.io/evil/*", "action": "reject"}, {"repository": "*", "action": "accept"}]
+        names = ["evil/x:1", "index.docker.io/evil/x:1", "Docker.io/evil/x"]
+        images = module("docker_image_verify", images=names, policy=policy)["images"]
+        assert [image["reason"] for image in images] == ["The policy rejects docker.io/evil/x."] * 3
+
     def test_only_what_is_verified_is_pulled_and_by_its_digest(self, pulled: dict[str, Any]) -> None:
         may = {image["pinned"] for image in pulled["images"] if image["verified"]}
         assert len(may) == sum(status in {"verified", "accepted"} for status, _reason in EXPECTED.values())

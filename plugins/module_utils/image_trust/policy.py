@@ -133,12 +133,13 @@ def _entry(item: Mapping[str, Any]) -> Entry:
 
 def _check_pattern(pattern: str) -> None:
     name = pattern[: -len(_BELOW)] if pattern.endswith(_BELOW) else pattern
-    # `registry.example.org` alone is a registry, and a prefix needs no repository.
-    full = name + "/x" if pattern.endswith(_BELOW) else name
+    # `registry.example.org` alone is a registry, and a prefix needs no repository; Docker Hub's have two parts.
+    full = name + "/x/x" if pattern.endswith(_BELOW) else name
     if pattern != _EVERYTHING and (not REPOSITORY.fullmatch(full) or repository(full) != full):
         raise InputError(
-            f"The policy has an entry for {pattern!r}: give a repository's full name (docker.io/library/debian), all"
-            f" below a registry or path (registry.example.org/team/*), or * for everything. Nothing was changed."
+            f"The policy has an entry for {pattern!r}: give a repository's full name (docker.io/library/debian, the"
+            f" host in lower case), all below a registry or path (registry.example.org/team/*), or * for everything."
+            " Nothing was changed."
         )
 
 

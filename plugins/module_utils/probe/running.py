@@ -168,7 +168,7 @@ def _registry(image: Evidence, daemon: Evidence) -> str:
 
 def _covers(insecure: str, registry: str) -> bool:
     """Tell whether an entry of insecure-registries is about a registry: by its name, or by a range of addresses."""
-    if insecure == registry:
+    if insecure.lower() == registry:
         return True
     try:
         # a port is what follows the last colon, but for an IPv6 address, which stands in brackets

@@ -19,6 +19,14 @@ DIGEST = "sha256:" + "0" * 64
         ("registry.example.org:5000/team/web:1.0", ImageReference("registry.example.org:5000/team/web", "1.0", None)),
         (f"localhost/web@{DIGEST}", ImageReference("localhost/web", None, DIGEST)),
         (f"ghcr.io/a/b:v1@{DIGEST}", ImageReference("ghcr.io/a/b", "v1", DIGEST)),
+        ("docker.io/debian:13", ImageReference("docker.io/library/debian", "13", None)),
+        ("index.docker.io/debian", ImageReference("docker.io/library/debian", "latest", None)),
+        ("index.docker.io/library/debian:13", ImageReference("docker.io/library/debian", "13", None)),
+        (f"index.docker.io/ada/web@{DIGEST}", ImageReference("docker.io/ada/web", None, DIGEST)),
+        ("Docker.IO/debian:13", ImageReference("docker.io/library/debian", "13", None)),
+        ("Registry.Example.org:5000/web:V1", ImageReference("registry.example.org:5000/web", "V1", None)),
+        ("LOCALHOST/web", ImageReference("localhost/web", "latest", None)),
+        ("index.docker.io.example.org/debian", ImageReference("index.docker.io.example.org/debian", "latest", None)),
     ],
 )
 def test_names_are_read_as_docker_reads_them(text: str, expected: ImageReference) -> None:
@@ -39,6 +47,7 @@ def test_a_reference_tells_its_names() -> None:
         ":1",
         "Web",
         "example.org/Web",
+        "HOST/web",
         "a b",
         "--help",
         "example.org/x@",

@@ -108,6 +108,20 @@ def test_a_tag_that_moved_away_from_the_local_image_is_told() -> None:
     assert examiner(NEW, engine=engine).examine(f"{WEB}:1").moved_from is None
 
 
+@pytest.mark.parametrize("image", ["debian", "docker.io/debian", "index.docker.io/library/debian", "Docker.io/debian"])
+@pytest.mark.parametrize("evil", ["evil/x", "index.docker.io/evil/x:1", "Docker.io/evil/x"])
+def test_another_spelling_of_a_name_is_no_way_around_the_policy(image: str, evil: str) -> None:
+    policy = [
+        {"repository": "docker.io/library/debian", "keys": ["release"]},
+        {"repository": "docker.io/evil/*", "action": "reject"},
+        {"repository": "*", "action": "accept"},
+    ]
+    judge = Examiner(parse(policy), Registry(), {"cosign": Signed()}, Engine())
+    found = [judge.examine(name) for name in (image, evil)]
+    assert [each.repository for each in found] == ["docker.io/library/debian", "docker.io/evil/x"]
+    assert [each.verdict.reason for each in found] == ["It has no signature.", "The policy rejects docker.io/evil/x."]
+
+
 @pytest.mark.parametrize(
     ("image", "status", "reason"),
     [

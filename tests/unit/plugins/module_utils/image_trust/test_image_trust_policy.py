@@ -64,6 +64,12 @@ def test_fingerprint_changes_with_demands_and_keys() -> None:
         ({"repository": "debian", "keys": ["a"]}, "full name"),
         ({"repository": "registry.example.org", "keys": ["a"]}, "full name"),
         ({"repository": "registry.example.org/web:1", "keys": ["a"]}, "full name"),
+        ({"repository": "Registry.example.org/web", "keys": ["a"]}, "full name"),
+        ({"repository": "Registry.example.org/*", "keys": ["a"]}, "full name"),
+        ({"repository": "docker.io/debian", "keys": ["a"]}, "full name"),
+        ({"repository": "index.docker.io/library/debian", "keys": ["a"]}, "full name"),
+        ({"repository": "index.docker.io/*", "keys": ["a"]}, "full name"),
+        ({"repository": "debian/*", "keys": ["a"]}, "full name"),
         ({"repository": "registry.*.org/web", "keys": ["a"]}, "full name"),
         ({"repository": "", "keys": ["a"]}, "full name"),
         ({"repository": "example.org/x"}, "names no keys"),
@@ -77,6 +83,11 @@ def test_fingerprint_changes_with_demands_and_keys() -> None:
 def test_contradictions_are_refused(item: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         parse([item])
+
+
+@pytest.mark.parametrize("pattern", ["docker.io/*", "docker.io/library/*", "localhost/*", "[::1]:5000/*"])
+def test_all_below_a_registry_or_path_is_taken(pattern: str) -> None:
+    assert parse([{"repository": pattern, "action": "accept"}]).entries[0].repository == pattern
 
 
 def test_two_entries_for_one_repository_are_refused() -> None:

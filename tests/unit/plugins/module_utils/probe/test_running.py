@@ -105,6 +105,7 @@ def test_image_that_nobody_signed(status: str, reason: str, told: str | None) ->
             "registry.example.org",
         ),
         ("registry.example.org:5000/web", {"insecure_registries": ["registry.example.org"]}, None),
+        ("Registry.example.org/web", {"insecure_registries": ["Registry.example.org"]}, "registry.example.org"),
         ("10.1.2.3:5000/web", {"insecure_registries": ["10.0.0.0/8"]}, "10.1.2.3:5000"),
         ("10.1.2.3/web", {"insecure_registries": ["10.0.0.0/8"]}, "10.1.2.3"),
         ("11.1.2.3:5000/web", {"insecure_registries": ["10.0.0.0/8"]}, None),
