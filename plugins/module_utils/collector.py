@@ -53,9 +53,7 @@ def collect(
     return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **found}
 
 
-def _ask(
-    reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str
-) -> engine.EngineDocuments:
+def _ask(reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str) -> engine.EngineDocuments:
     _refuse_to_start(files, commands, socket_path)
     return engine.read_documents(reader, files)
 
