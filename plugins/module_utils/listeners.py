@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The TCP ports on which a process listens, and what the Docker API says there to somebody without a certificate. The
-# daemon's configuration is not believed. Source: proc_pid_net(5), and Go's net/http for its answer to plain HTTP on a
-# TLS port.
+# The TCP ports and unix sockets on which a process listens, and what the Docker API says on a port to somebody without
+# a certificate. The daemon's configuration is not believed. Source: proc_pid_net(5), and Go's net/http for its answer
+# to plain HTTP on a TLS port.
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import ssl
 
 _LISTEN = "0A"
+#: __SO_ACCEPTCON, which the kernel sets on a unix socket that listens.
+_UNIX_LISTEN = "00010000"
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
 _TIMEOUT = 2.0
 _REFUSAL_TIMEOUT = 0.5
@@ -33,6 +35,15 @@ def listening(files: FileSystem, pid: int) -> list[tuple[str, int]]:
     rows = [row for table in ("tcp", "tcp6") for row in _table(files, f"/proc/{pid}/net/{table}")]
     wanted = _sockets(files, pid) if rows else set()
     return sorted({(_address(address), int(port, 16)) for address, port, inode in rows if inode in wanted})
+
+
+def listening_paths(files: FileSystem, pid: int) -> list[str]:
+    """Return the paths of the unix sockets on which the process listens; OSError where its files may not be seen."""
+    rows = [line.split(maxsplit=7) for line in files.read_text(f"/proc/{pid}/net/unix", 8 << 20).splitlines()[1:]]
+    wanted = _sockets(files, pid)
+    return sorted(
+        {row[7] for row in rows if len(row) == 8 and row[3] == _UNIX_LISTEN and row[6] in wanted and row[7][0] == "/"}
+    )
 
 
 def _table(files: FileSystem, path: str) -> Iterable[tuple[str, str, str]]:

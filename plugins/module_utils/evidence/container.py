@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Iterable, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement, container_limits
@@ -49,12 +49,19 @@ class _Subject(NamedTuple):
 
 
 def collect(
-    documents: EngineDocuments, files: FileSystem, processes: ProcessTable, daemon: Mapping[str, Any], socket_path: str
+    documents: EngineDocuments,
+    files: FileSystem,
+    processes: ProcessTable,
+    daemon: Mapping[str, Any],
+    engine_sockets: Iterable[str],
 ) -> list[dict[str, Any]]:
-    """Return the evidence of each container; `daemon` is the daemon's evidence, for the defaults it gives."""
+    """Return the evidence of each container.
+
+    `daemon` is the daemon's evidence, for the defaults it gives; `engine_sockets` are the paths by which it is reached.
+    """
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     data_root = daemon["data_root"] or DATA_ROOT
-    mounts = MountTable(files, socket_path, data_root, volume_devices(documents.volumes), volume_writers(inspected))
+    mounts = MountTable(files, engine_sockets, data_root, volume_devices(documents.volumes), volume_writers(inspected))
     estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, documents.info)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 

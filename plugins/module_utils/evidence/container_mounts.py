@@ -15,7 +15,8 @@ class MountTable(NamedTuple):
     """What it takes to judge the mounts of one host's containers."""
 
     files: FileSystem
-    socket_path: str
+    engine_sockets: Iterable[str]
+    """Paths of the sockets by which this host's engine is reached."""
     data_root: str
     volume_devices: Mapping[str, str]
     """Volumes by name: the host's path where one is a bind mount in disguise, else empty."""
@@ -25,7 +26,7 @@ class MountTable(NamedTuple):
     def sockets(self, container: Document) -> list[str]:
         """Return the host's paths in the container that are an engine's socket or lead to one."""
         paths = {mount.string("Source") for mount in self._host_mounts(container)}
-        return sorted(path for path in paths if holds_socket(self.files, path, self.socket_path))
+        return sorted(path for path in paths if holds_socket(self.files, path, self.engine_sockets))
 
     def sensitive(self, container: Document) -> list[str]:
         """Return the host's paths in the container that belong to the system."""

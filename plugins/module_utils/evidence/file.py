@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import unix_sockets
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, data_root, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -171,8 +172,8 @@ def _places(sources: FileSources) -> Places:
     yield "docker_defaults", ["/etc/default/docker"]
     yield "docker_sysconfig", ["/etc/sysconfig/docker"]
     yield "data_root", [_data_root(sources)]
-    yield "docker_socket", [sources.socket_path, *_unix_sockets(settings.values.get("hosts"))]
-    yield "containerd_socket", [*_unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
+    yield "docker_socket", [sources.socket_path, *unix_sockets(settings.values.get("hosts"))]
+    yield "containerd_socket", [*unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]
     yield from _tls_files(settings)
@@ -184,16 +185,6 @@ def _data_root(sources: FileSources) -> str:
         return data_root(sources.documents)
     except UnreadableError:
         return DATA_ROOT
-
-
-def _unix_sockets(addresses: Any) -> list[str]:
-    listed = addresses if isinstance(addresses, list) else []
-    paths = [address[len("unix://") :] if address.startswith("unix://") else address for address in _texts(listed)]
-    return [path for path in paths if path.startswith("/")]
-
-
-def _texts(values: list[Any]) -> list[str]:
-    return [value for value in values if isinstance(value, str)]
 
 
 def _unit(files: FileSystem, name: str) -> str:

@@ -4,23 +4,33 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+import contextlib
+import re
+from typing import Any, Iterable, Sequence
 
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, resolve
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening_paths
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
-#: Who may write to one of these is root on the host.
+#: Who may write to one of these is root on the host, or in the last ones every program of a user.
 _SOCKETS = (
     "/run/docker.sock",
     "/run/containerd/containerd.sock",
     "/run/docker/containerd/containerd.sock",
     "/run/podman/podman.sock",
     "/run/crio/crio.sock",
+    "/run/user/UID/docker.sock",
+    "/run/user/UID/docker/containerd/containerd.sock",
+    "/run/user/UID/podman/podman.sock",
 )
+_RUNTIME_DIRECTORY = re.compile(r"/run/user/\d+(?=/|$)")
 #: Sensitive with everything below them.
 _SYSTEM_TREES = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/sbin", "/sys", "/usr"),
-    *("/run/systemd", "/var/lib/containerd", DATA_ROOT, "/var/lib/kubelet", "/var/spool/cron"),
+    # over D-Bus, systemd starts what it is told to by who is root, and in a container that is the same root
+    *("/run/dbus", "/run/systemd"),
+    *("/var/lib/containerd", DATA_ROOT, "/var/lib/kubelet", "/var/spool/cron"),
 )
 #: Sensitive as a whole, since the above or everybody's files are in them.
 _SYSTEM_ROOTS = ("/", "/home", "/run", "/var", "/var/lib", "/var/log", "/var/spool")
@@ -35,14 +45,34 @@ def _within(path: str, trees: Sequence[str]) -> bool:
     return any(path == tree or path.startswith(tree + "/") for tree in trees)
 
 
-def holds_socket(files: FileSystem, path: str, engine_socket: str) -> bool:
+def unix_sockets(addresses: Any) -> list[str]:
+    """Return the paths among the addresses of the daemon's settings `hosts` and `containerd`."""
+    listed = [item for item in addresses if isinstance(item, str)] if isinstance(addresses, list) else []
+    paths = [address[len("unix://") :] if address.startswith("unix://") else address for address in listed]
+    return [path for path in paths if path.startswith("/")]
+
+
+def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str) -> list[str]:
+    """Return by which sockets the engine is reached: what it was told, its containerd's, and what systemd opened."""
+    told = [*unix_sockets(settings.values.get("hosts")), *unix_sockets([settings.values.get("containerd")])]
+    if settings.process:
+        with contextlib.suppress(OSError):  # only root sees them
+            told += listening_paths(files, settings.process.pid)
+    return [socket_path, *told]
+
+
+def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:
     """Tell whether the path is an engine's socket or a directory with one somewhere below it.
 
-    `/var` counts although it leads to `/run` by a symbolic link only: where it does not, it holds the socket itself.
+    `engines` are the sockets of this host's engine, which can be anywhere. `/var` counts although it leads to `/run` by
+    a symbolic link only: where it does not, it holds the socket itself.
     """
-    sockets = {*_SOCKETS, resolve(files, engine_socket)}
+    sockets = {*_SOCKETS, *(resolve(files, sock) for sock in engines)}
     real = resolve(files, path)
-    return real in ("/", "/var") or any(sock == real or sock.startswith(real + "/") for sock in sockets)
+    places = {real, _RUNTIME_DIRECTORY.sub("/run/user/UID", real)}
+    return real in ("/", "/var") or any(
+        sock == place or sock.startswith(place + "/") for sock in sockets for place in places
+    )
 
 
 def is_sensitive(files: FileSystem, path: str, writable: bool, data_root: str) -> bool:

@@ -19,6 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     network,
     swarm,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import engine_sockets
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -48,12 +49,13 @@ def collect(
     host_sources = host.HostSources(files, commands, settings, documents, live_rules)
     file_sources = file.FileSources(files, settings, socket_path, documents, live_rules)
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
+    sockets = engine_sockets(files, settings, socket_path)
     return {
         "engine": engine.collect(documents, socket_path),
         "host": None if remote else host.collect(host_sources),
         "daemon": daemon_evidence,
         "files": [] if remote else file.collect(file_sources),
-        "containers": container.collect(documents, files, processes, daemon_evidence, socket_path),
+        "containers": container.collect(documents, files, processes, daemon_evidence, sockets),
         "networks": network.collect(documents, files),
         "registries": [] if remote else registries(files, processes, documents.containers, documents.networks),
         "images": images(),

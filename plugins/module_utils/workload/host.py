@@ -18,7 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.documen
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 
-_SOCKET = "/run/docker.sock"
+_SOCKETS = ("/run/docker.sock",)
 _BUILT_IN = ("", "builtin", "unconfined")
 #: Seconds for a large image over a slow line.
 _PULL_TIMEOUT = 1800.0
@@ -70,7 +70,7 @@ class WorkloadHost:
                 if not path:
                     continue
                 for control, found in (
-                    ("container_no_engine_socket", holds_socket(self._files, path, _SOCKET)),
+                    ("container_no_engine_socket", holds_socket(self._files, path, _SOCKETS)),
                     (
                         "container_no_sensitive_mounts",
                         is_sensitive(self._files, path, not mount["read_only"], DATA_ROOT),

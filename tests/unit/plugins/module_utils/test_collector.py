@@ -88,6 +88,34 @@ def test_every_engine_gives_evidence_of_the_schema(tmp_path: Path, engine: str) 
         assert [found["unreadable"] for found in objects(evidence, scope) if found["unreadable"].keys() - unseen] == []
 
 
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("/srv/ci/docker.sock", True),
+        ("/srv/ci", True),
+        ("/srv/cd/containerd.sock", True),
+        ("/srv/by systemd.sock", True),
+        ("/srv/others.sock", False),
+        ("/srv/connected.sock", False),
+        ("/srv/ci/data", False),
+    ],
+)
+def test_every_socket_of_the_engine_counts(tmp_path: Path, source: str, found: bool) -> None:
+    files = host(tmp_path)
+    dockerd(tmp_path, "-H", "fd://", "-H", "unix:///srv/ci/docker.sock", "--containerd=/srv/cd/containerd.sock")
+    rows = ("00010000 0001 01 11 /srv/by systemd.sock", "00010000 0001 01 12 /srv/others.sock")
+    rows += ("00000000 0001 03 13 /srv/connected.sock", "00010000 0001 01 14 @abstract", "00010000 0001 01 15")
+    write(tmp_path, "/proc/700/net/unix", "Num\n" + "".join(f"0: 2 0 {row}\n" for row in rows))
+    for inode in (11, 13, 14, 15):
+        (tmp_path / f"proc/700/fd/{inode}").symlink_to(f"socket:[{inode}]")
+    documents = recorded("26.1-rootful")
+    for path, doc in documents.items():
+        if path.startswith("/containers/") and isinstance(doc, dict):
+            doc["Mounts"] = [{"Type": "bind", "Source": source, "Destination": "/x", "RW": True}]
+    for item in gathered(Recording(documents), files)["containers"]:
+        assert item["socket_mounts"] == ([source] if found else [])
+
+
 @pytest.mark.parametrize("engine", sorted(path.stem for path in ENGINES.glob("*.json")))
 def test_every_engine_is_judged_alike(tmp_path: Path, engine: str) -> None:
     evidence = gathered(Recording(recorded(engine)), host(tmp_path, engine))

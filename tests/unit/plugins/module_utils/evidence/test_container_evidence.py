@@ -50,7 +50,7 @@ def collect(
         volumes=recording["/volumes"]["Volumes"],
     )
     files = LocalFileSystem(str(root))
-    return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, "/var/run/docker.sock")
+    return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, ["/var/run/docker.sock"])
 
 
 def evidence(
@@ -294,6 +294,13 @@ def test_published_ports(tmp_path: Path, bindings: Any, expected: list[tuple[str
         ("/run/docker.sock", True, True, False),
         ("/run/containerd/containerd.sock", True, True, False),
         ("/run/containerd", True, True, False),
+        ("/run/user/1000/docker.sock", True, True, False),
+        ("/run/user/1000/podman", True, True, False),
+        ("/run/user/1000", True, True, False),
+        ("/run/user", True, True, False),
+        ("/run/user/1000/pulse", True, False, False),
+        ("/run/dbus/system_bus_socket", False, False, True),
+        ("/run/systemd/private", False, False, True),
         ("/run", True, True, True),
         ("/var/run", True, True, True),
         ("/var", True, True, True),
