@@ -230,16 +230,16 @@ def look_around(module: AnsibleModule, wanted: policy.Policy) -> tuple[str, rule
             "The engine is commanded over TLS, and no client may reach it, since trusted_clients is empty: list the"
             " clients' addresses, or take the engine off the network. Nothing was changed."
         )
-    proxied: tuple[tuple[str, int], ...] = ()
+    proxied: tuple[policy.Flow, ...] = ()
     if wanted.default_deny and not wanted.input and surroundings.uses_proxy(settings):
-        proxied = engine.published_ports
+        proxied = engine.published
         module.warn(
             "default_deny closes what is published now. What is published later is open to IPv6 and to containers until"
             " the next run, since docker-proxy answers on the host itself: set userland-proxy to false (the role"
             " docker_engine does) or list the host's own services in input."
         )
     peer = surroundings.ssh_peer(files)
-    if peer and not wanted.shuts_out(peer):
+    if peer and not wanted.shuts_out(peer, proxied):
         peer = None
     if peer:
         module.warn(

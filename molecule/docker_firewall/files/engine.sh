@@ -21,6 +21,7 @@ serve() { # serve NAME OPTION...
 }
 serve web -p 8080:80
 serve open -p 8081:80
+serve apart -p "198.18.20.$1:4000:80" # and at the host's other address a service of its own
 serve back -p 9090:80 --network back
 # one that takes 127.0.0.1 for the host's
 docker run -d --name raw --restart always --cap-add NET_ADMIN --sysctl net.ipv4.conf.all.route_localnet=1 busybox:local \

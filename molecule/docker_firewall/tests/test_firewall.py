@@ -55,9 +55,8 @@ CLOSED = {"breakwater-fw-12", "breakwater-fw-nft"}
 
 def paths(engine: Engine) -> dict[str, bool]:
     """Try every way and tell which are open."""
-    subprocess.run(
-        ["docker", "exec", "-i", engine.name, "sh"], input=(SCENARIO / "files/paths.sh").read_bytes(), check=True
-    )
+    opening = ["docker", "exec", "-i", engine.name, "sh", "-s", str(engine.number)]
+    subprocess.run(opening, input=(SCENARIO / "files/paths.sh").read_bytes(), check=True)
     web, neighbour, back = (engine.address(name) for name in ("web", "open", "back"))
     A.check_output(f"ip route replace {web}/32 via 198.18.10.{engine.number}")
     attempts: dict[str, Callable[[], bool]] = {
@@ -76,6 +75,8 @@ def paths(engine: Engine) -> dict[str, bool]:
         "container to the host's loopback": lambda: engine.from_container("raw", "127.0.0.1", 4444),
         "the host to the engine": lambda: curl(engine.host, "127.0.0.1", 2376),
         "other client to a service of the host": lambda: engine.from_client(B, 2222),
+        "to the host's port that is published on another address": lambda: engine.from_client(A, 4000),
+        "to a port that is published on one address": lambda: engine.from_client(B, 4000),
         "container to its neighbour": lambda: engine.from_container("web", neighbour),
         "container to another bridge": lambda: engine.from_container("web", back),
         "container to another bridge by its port": lambda: engine.from_container("web", "172.17.0.1", 9090),
@@ -105,10 +106,15 @@ def expected(engine: Engine) -> dict[str, bool]:
         opened |= {
             "anybody to port that is not listed",
             "anybody to port that is not listed, IPv6",
+            "to a port that is published on one address",
             "container to another bridge by its port",  # docker-proxy answers on the host
         }
     if engine.name != "breakwater-fw-12":
-        opened |= {"other client to a service of the host", "container to client b"}
+        opened |= {
+            "other client to a service of the host",
+            "to the host's port that is published on another address",
+            "container to client b",
+        }
     return dict.fromkeys(opened, True)
 
 

@@ -23,6 +23,15 @@ _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}|[A-Za-z0-9_.:@-]{1,14}\+")
 
 
 @dataclass(frozen=True)
+class Peer:
+    """The far end of the connection by which a host is being configured, and the host's own port and address."""
+
+    address: Address
+    port: int
+    host: Address
+
+
+@dataclass(frozen=True)
 class Flow:
     """New connections that are let through. What is empty is not looked at."""
 
@@ -32,17 +41,18 @@ class Flow:
     destinations: tuple[Network, ...] = ()
     interface: str = ""
 
-    def has_port(self, port: int) -> bool:
-        """Tell whether TCP connections to the port are meant."""
-        return self.protocol == "tcp" and (self.ports is None or self.ports[0] <= port <= self.ports[1])
+    def is_dialled_by(self, peer: Peer) -> bool:
+        """Tell whether what the peer connects to is meant, whoever may do so."""
+        port = self.protocol == "tcp" and (self.ports is None or self.ports[0] <= peer.port <= self.ports[1])
+        return port and (not self.destinations or any(peer.host in network for network in self.destinations))
 
+    def admits(self, peer: Peer) -> bool:
+        """Tell whether the peer is let through.
 
-@dataclass(frozen=True)
-class Peer:
-    """The far end of the connection by which a host is being configured, and the host's own port."""
-
-    address: Address
-    port: int
+        What comes by one interface only does not count, since nobody knows by which one the peer comes.
+        """
+        open_to_it = not self.sources or any(peer.address in source for source in self.sources)
+        return open_to_it and self.is_dialled_by(peer) and not self.interface
 
 
 @dataclass(frozen=True)
@@ -60,25 +70,15 @@ class Policy:
     bridges: tuple[str, ...] = ()
     log_per_minute: int = 0
 
-    def shuts_out(self, peer: Peer) -> bool:
-        """Tell whether a new connection of the peer would be dropped.
-
-        What comes by one interface only does not count as admitted, since nobody knows by which one the peer comes.
-        """
+    def shuts_out(self, peer: Peer, proxied: Sequence[Flow] = ()) -> bool:
+        """Tell whether a new connection of the peer would be dropped; `proxied` is what is closed for docker-proxy."""
         if self.api_ports[0] <= peer.port <= self.api_ports[1]:
             return not any(peer.address in network for network in self.trusted_clients)
-        deciding = [flow for flow in self.published if flow.has_port(peer.port)]
-        if not deciding and not self.input:
-            return False
-        return not any(
-            _admits(flow, peer.address)
-            for flow in deciding or [flow for flow in self.input if flow.has_port(peer.port)]
-        )
-
-
-def _admits(flow: Flow, address: Address) -> bool:
-    open_to_it = not flow.sources or any(address in source for source in flow.sources)
-    return open_to_it and not flow.destinations and not flow.interface
+        if any(flow.is_dialled_by(peer) for flow in self.published):
+            return not any(flow.admits(peer) for flow in self.published)
+        if any(flow.is_dialled_by(peer) for flow in proxied):
+            return True
+        return bool(self.input) and not any(flow.admits(peer) for flow in self.input)
 
 
 def parse(options: Mapping[str, Any]) -> Policy:

@@ -66,9 +66,9 @@ class Surroundings:
 
     bridges: tuple[str, ...] = ()
     """The bridges that the engine has now."""
-    proxied_ports: tuple[tuple[str, int], ...] = ()
-    """Protocols and ports at which docker-proxy answers on the host itself, so that nothing is forwarded: to IPv6 that
-    the container does not have, and to other containers."""
+    proxied: tuple[Flow, ...] = ()
+    """What docker-proxy answers on the host itself, so that nothing is forwarded: to IPv6 that the container does not
+    have, and to other containers."""
     peer: Peer | None = None
     """Who configures the host, if the policy would shut him out."""
 
@@ -150,8 +150,8 @@ def _input(policy: Policy, around: Surroundings, patterns: list[str]) -> Iterato
         yield from _matching(api, PASS)
     yield Rule(DROPPED, protocol="tcp", ports=api.ports)
     yield from _listed(policy, dialled=False)
-    for protocol, port in around.proxied_ports:
-        yield Rule(DROPPED, protocol=protocol, ports=(port, port))
+    for flow in around.proxied:
+        yield from _matching(flow, DROPPED)
     if policy.input:
         for flow in policy.input:
             yield from _matching(flow, PASS)

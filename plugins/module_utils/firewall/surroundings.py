@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any, Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any, Iterable, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
-from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Address, Flow, Peer
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
 IPTABLES, NFTABLES = "iptables", "nftables"
 _BRIDGES = '/networks?filters={"driver":["bridge"]}'
 _BRIDGE_NAME = "com.docker.network.bridge.name"
+_EVERY_ADDRESS = "::"
 #: A bridge as the engine calls it by itself, in a text of rules.
 _ITS_BRIDGE = re.compile(r"\bbr-[0-9a-f]{12}\b")
 
@@ -30,8 +31,8 @@ class Engine:
 
     backend: str = IPTABLES
     bridges: tuple[str, ...] = ()
-    published_ports: tuple[tuple[str, int], ...] = ()
-    """Protocols and ports that running containers publish."""
+    published: tuple[Flow, ...] = ()
+    """What running containers publish, but not on the host's loopback addresses, which nobody else can dial."""
 
 
 def read_engine(api: EngineReader) -> Engine:
@@ -45,17 +46,25 @@ def read_engine(api: EngineReader) -> Engine:
             return Engine()
         raise
     driver = str((info.get("FirewallBackend") or {}).get("Driver"))
+    return Engine(
+        NFTABLES if driver.startswith(NFTABLES) else IPTABLES,
+        tuple(sorted(_bridge(network) for network in networks)),
+        tuple(dict.fromkeys(_published(containers))),
+    )
+
+
+def _published(containers: list[dict[str, Any]]) -> Iterator[Flow]:
     ports = {
-        (port["Type"], port["PublicPort"])
+        (port["Type"], port["PublicPort"], port.get("IP") or _EVERY_ADDRESS)
         for container in containers
         for port in container.get("Ports") or ()
         if port.get("PublicPort")
     }
-    return Engine(
-        NFTABLES if driver.startswith(NFTABLES) else IPTABLES,
-        tuple(sorted(_bridge(network) for network in networks)),
-        tuple(sorted(ports)),
-    )
+    for protocol, port, text in sorted(ports):
+        address = ip_address(text)
+        if not address.is_loopback:
+            # the same port of the host's other addresses belongs to somebody else, say sshd
+            yield Flow(protocol, (port, port), destinations=() if address.is_unspecified else (ip_network(address),))
 
 
 def _bridge(network: dict[str, Any]) -> str:
@@ -110,7 +119,12 @@ def ssh_peer(files: FileSystem, pid: int | None = None) -> Peer | None:
         for variable in variables:
             name, _separator, value = variable.partition("=")
             if name == "SSH_CONNECTION":
-                client, _client_port, _server, port = value.split()
-                return Peer(ip_address(client.partition("%")[0]), int(port))
+                client, _client_port, server, port = value.split()
+                return Peer(_address(client), int(port), _address(server))
         current = int(status[1])
     return None
+
+
+def _address(text: str) -> Address:
+    """Return an address without the interface that a link-local one is told with."""
+    return ip_address(text.partition("%")[0])

@@ -52,6 +52,7 @@ def test_addresses_are_taken_in_every_notation() -> None:
     assert flow.ports == (80, 81)
 
 
+HOST = ip_address("203.0.113.5")
 INPUT = [{"port": "22", "sources": ["10.0.0.0/8"]}]
 
 
@@ -68,9 +69,30 @@ INPUT = [{"port": "22", "sources": ["10.0.0.0/8"]}]
         ({"published": INPUT}, "192.0.2.1", 22, True),
         ({"published": INPUT, "input": [{"port": "22"}]}, "192.0.2.1", 22, True),
         ({"published": INPUT}, "10.2.3.4", 22, False),
+        ({"published": [{"port": "22", "destinations": ["203.0.113.6"]}]}, "192.0.2.1", 22, False),
+        ({"published": [{"port": "22", "destinations": ["203.0.113.6"]}], "input": INPUT}, "192.0.2.1", 22, True),
         ({}, "192.0.2.1", 2376, True),
         ({"trusted_clients": ["192.0.2.0/24"]}, "192.0.2.1", 2376, False),
     ],
 )
 def test_peer_that_would_be_shut_out_is_noticed(given: dict[str, Any], address: str, port: int, shut_out: bool) -> None:
-    assert policy(**given).shuts_out(Peer(ip_address(address), port)) is shut_out
+    assert policy(**given).shuts_out(Peer(ip_address(address), port, HOST)) is shut_out
+
+
+@pytest.mark.parametrize(
+    ("published", "proxied", "shut_out"),
+    [
+        ([], [], False),
+        ([], [{"port": "22"}], True),
+        ([], [{"port": "22", "protocol": "udp"}], False),
+        ([], [{"port": "22", "destinations": ["203.0.113.5"]}], True),
+        ([], [{"port": "22", "destinations": ["203.0.113.6"]}], False),
+        ([{"port": "22", "destinations": ["203.0.113.6"]}], [{"port": "22"}], True),
+        ([{"port": "22", "sources": ["192.0.2.1"]}], [{"port": "22"}], False),
+        ([{"port": "22", "sources": ["192.0.2.1"], "destinations": ["203.0.113.5"]}], [{"port": "22"}], False),
+    ],
+)
+def test_peer_is_not_shut_out_for_docker_proxy(published: list[Any], proxied: list[Any], shut_out: bool) -> None:
+    peer = Peer(ip_address("192.0.2.1"), 22, HOST)
+    closed = policy(published=proxied).published
+    assert policy(default_deny=True, published=published).shuts_out(peer, closed) is shut_out

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import ruleset
-from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Peer, Policy
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Flow, Peer, Policy
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.ruleset import Rule, Surroundings
 from ansible_collections.breakwater.docker.tests.unit.plugins.module_utils.firewall.policies import policy
 
@@ -154,7 +154,7 @@ def test_from_containers_to_outside(given: dict[str, Any], packet: Packet, passi
 
 CLIENTS: dict[str, Any] = {"trusted_clients": ["192.0.2.0/24", "172.17.0.0/16"]}
 SSH: dict[str, Any] = {"input": [{"port": "22", "sources": ["192.0.2.1"]}]}
-ADMITTED = Surroundings(peer=Peer(ip_address("203.0.113.9"), 2022))
+ADMITTED = Surroundings(peer=Peer(ip_address("203.0.113.9"), 2022, ip_address("203.0.113.1")))
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,13 @@ def test_peer_and_ports_of_docker_proxy() -> None:
     assert not passes(policy(**SSH), peer)
     assert passes(policy(**SSH), peer, ADMITTED)
     assert not passes(policy(**SSH), Packet("eth0", source="203.0.113.8", port=2022), ADMITTED)
-    proxied = Surroundings(proxied_ports=(("tcp", 9000),))
+    one_address = (ip_network("203.0.113.6"),)
+    proxied = Surroundings(proxied=(Flow(ports=(9000, 9000)), Flow(ports=(22, 22), destinations=one_address)))
     assert not passes(policy(default_deny=True), Packet("eth0", source="2001:db8::1", port=9000), proxied)
     assert passes(policy(default_deny=True), Packet("eth0", source="2001:db8::1", port=9001), proxied)
+    assert not passes(policy(default_deny=True), Packet("eth0", destination="203.0.113.6", port=22), proxied)
+    assert passes(policy(default_deny=True), Packet("eth0", destination="203.0.113.5", port=22), proxied)
+    assert passes(policy(default_deny=True), Packet("eth0", destination="2001:db8::5", port=22), proxied)
 
 
 def test_same_input_gives_same_rules(rich: Policy) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Callable
 
@@ -10,6 +11,7 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import iptables, nftables, ruleset
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Flow
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroundings import (
     Engine,
     daemon_settings,
@@ -31,6 +33,9 @@ PORTS = [
     {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
     {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
     {"PrivatePort": 53, "Type": "udp"},
+    {"IP": "203.0.113.6", "PrivatePort": 22, "PublicPort": 22, "Type": "tcp"},
+    {"IP": "127.0.0.1", "PrivatePort": 25, "PublicPort": 25, "Type": "tcp"},
+    {"IP": "::1", "PrivatePort": 25, "PublicPort": 25, "Type": "tcp"},
 ]
 
 
@@ -54,7 +59,8 @@ class Api:
     ],
 )
 def test_engine(info: dict[str, Any], backend: str) -> None:
-    assert read_engine(Api(info)) == Engine(backend, ("br-0123456789ab", "docker0"), (("tcp", 8080),))
+    published = (Flow(ports=(22, 22), destinations=(ip_network("203.0.113.6"),)), Flow(ports=(8080, 8080)))
+    assert read_engine(Api(info)) == Engine(backend, ("br-0123456789ab", "docker0"), published)
 
 
 @pytest.mark.parametrize("render", [lambda chains: iptables.text(chains, ruleset.IPV4), nftables.text])
@@ -93,17 +99,17 @@ def proc(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("value", "address", "port"),
+    ("value", "found"),
     [
-        ("192.0.2.1 40000 192.0.2.2 2022", "192.0.2.1", 2022),
-        ("fe80::1%eth0 40000 fe80::2%eth0 22", "fe80::1", 22),
+        ("192.0.2.1 40000 192.0.2.2 2022", ("192.0.2.1", 2022, "192.0.2.2")),
+        ("fe80::1%eth0 40000 fe80::2%eth0 22", ("fe80::1", 22, "fe80::2")),
     ],
 )
-def test_peer_is_found_through_sudo(proc: Path, value: str, address: str, port: int) -> None:
+def test_peer_is_found_through_sudo(proc: Path, value: str, found: tuple[str, int, str]) -> None:
     (proc / "proc/10/environ").write_text(f"HOME=/root\0SSH_CONNECTION={value}\0X=1")
     peer = ssh_peer(LocalFileSystem(str(proc)), 30)
     assert peer is not None
-    assert (str(peer.address), peer.port) == (address, port)
+    assert (str(peer.address), peer.port, str(peer.host)) == found
 
 
 def test_no_ssh_no_peer(proc: Path) -> None:
