@@ -131,7 +131,6 @@ def read_settings(files: FileSystem, processes: ProcessTable, socket_path: str) 
 
     Where only one dockerd runs it is taken to be the one: a socket that systemd opened is not in its arguments.
     """
-    known = [_settings_of(files, process) for process in processes.daemons]
     owner = _owner(files, socket_path)
     known = [
         _settings_of(files, process) for process in processes.daemons if owner is None or process.uid in (0, owner)

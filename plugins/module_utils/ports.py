@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import stat
 import subprocess
 from typing import Any, Callable, Iterator, NamedTuple, Protocol, Sequence, TypeVar
 
@@ -13,6 +15,10 @@ Answer = TypeVar("Answer")
 
 #: How much of a file is read at once.
 _PART = 64 << 10
+#: Files of the kernel's own, which nobody can replace by anything else.
+_OF_PROCESS = re.compile(r"/proc/[0-9]+/[a-z]+")
+#: A pipe must not keep the reader waiting, nor a terminal become the reader's own.
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class EngineReader(Protocol):
@@ -71,7 +77,10 @@ class FileSystem(Protocol):
     """Reads files; absolute paths as the host sees them. Every method raises OSError as the os module does."""
 
     def read_text(self, path: str, limit: int = 1 << 20) -> str:
-        """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
+        """Return at most `limit` bytes of a regular file as text; bytes that are not UTF-8 are replaced.
+
+        A pipe, a socket or a device is not opened, since others put such where their settings are expected: OSError.
+        """
 
     def stat(self, path: str) -> os.stat_result:
         """Return the status of what `path` leads to."""
@@ -100,9 +109,9 @@ class LocalFileSystem:
             raise FileNotFoundError(errno.ENOENT, "no file can have such a name", path) from None
 
     def read_text(self, path: str, limit: int = 1 << 20) -> str:
-        """Return at most `limit` bytes of the file as text; bytes that are not UTF-8 are replaced."""
+        """Return at most `limit` bytes of a regular file as text; bytes that are not UTF-8 are replaced."""
         # not by open(), whose buffers take longer to make than the small files of /proc to read
-        handle = self._ask(_open, path)
+        handle = self._ask(_open if _OF_PROCESS.fullmatch(path) else _open_regular, path)
         try:
             return b"".join(_parts(handle, limit)).decode("utf-8", "replace")
         finally:
@@ -126,7 +135,24 @@ class LocalFileSystem:
 
 
 def _open(place: str) -> int:
-    return os.open(place, os.O_RDONLY)
+    return os.open(place, _READ)
+
+
+def _open_regular(place: str) -> int:
+    """Open a file that is known to be regular before it is opened, which alone makes some devices act."""
+    found = os.open(place, os.O_PATH)
+    try:
+        mode = os.fstat(found).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), place)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "this is no regular file", place)
+        # by its handle, since another file may have the name by now
+        return _open(f"/proc/self/fd/{found}")
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, place) from None
+    finally:
+        os.close(found)
 
 
 def _parts(handle: int, limit: int) -> Iterator[bytes]:

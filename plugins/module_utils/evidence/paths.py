@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import posixpath
 import re
 
@@ -21,33 +23,48 @@ _MAXIMUM_PATH = 4096
 _REMAPPED = re.compile(r"\d+\.\d+")
 
 
-def resolve(files: FileSystem, path: str) -> str:
-    """Return the absolute path that `path` leads to, every symbolic link followed; parts may not exist."""
+def resolve(files: FileSystem, path: str, root: str = "") -> str:
+    """Return the absolute path that `path` leads to, every symbolic link followed; parts may not exist.
+
+    With `root` the links are those of somebody who has that directory as root: none leads out of it, and OSError is
+    raised for so many that the kernel would go on following them.
+    """
     if len(path) > _MAXIMUM_PATH:
-        return path
-    todo = [part for part in path.split("/") if part]
+        return root + path
+    todo = _parts(path)
     done = "/"
     links = 0
     while todo:
-        part = todo.pop(0)
+        part = todo.pop()
         if part == ".":
             continue
         if part == "..":
             done = posixpath.dirname(done)
             continue
         candidate = posixpath.join(done, part)
+        if len(candidate) > _MAXIMUM_PATH:
+            return root + candidate
         try:
-            target = files.readlink(candidate) if links < _MAXIMUM_LINKS else None
+            target = files.readlink(root + candidate)
         except OSError:
+            target = None
+        if target is not None and links == _MAXIMUM_LINKS:
+            if root:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), candidate)
             target = None
         if target is None:
             done = candidate
             continue
         links += 1
-        todo = [item for item in target.split("/") if item] + todo
+        todo += _parts(target)
         if target.startswith("/"):
             done = "/"
-    return done
+    return root + done
+
+
+def _parts(path: str) -> list[str]:
+    """Return the parts of a path, the last one first."""
+    return [part for part in reversed(path.split("/")) if part]
 
 
 def exists(files: FileSystem, path: str) -> bool:

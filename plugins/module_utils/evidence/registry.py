@@ -188,7 +188,7 @@ def _exposed_files(registry: _Registry) -> list[str]:
 
 
 def _is_open(registry: _Registry, path: str, gid: int) -> bool:
-    status = registry.files.stat(inner(registry.process, path))
+    status = registry.files.stat(inner(registry.files, registry.process, path))
     group_reads = stat.S_IMODE(status.st_mode) & 0o040
     return bool(stat.S_IMODE(status.st_mode) & 0o037) or bool(group_reads and status.st_gid != gid)
 

@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists, names_in, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import RegistryProcess
@@ -183,10 +184,15 @@ def _mount(container: Document, path: str) -> Mapping[str, Any] | None:
     return max(holding, key=lambda item: len(item["Destination"]), default=None)
 
 
-def _outside(container: Document, path: str) -> str:
-    """Return how the host calls a path in a container that need not run, empty where it is in none of its mounts."""
+def _outside(files: FileSystem, container: Document, path: str) -> str:
+    """Return how the host calls a path in a container that need not run, empty where it is in none of its mounts.
+
+    A symbolic link that leads out of the mount leads nowhere, certainly not to the host's file of that name.
+    """
     mount = _mount(container, path)
-    return f"{mount['Source']}{path[len(mount['Destination']) :]}" if mount and mount.get("Source") else ""
+    if not mount or not mount.get("Source"):
+        return ""
+    return resolve(files, path[len(mount["Destination"]) :], mount["Source"])
 
 
 def _use_on_host(files: FileSystem, path: str) -> _Use | None:
@@ -195,24 +201,24 @@ def _use_on_host(files: FileSystem, path: str) -> _Use | None:
 
 def _own_use(files: FileSystem, path: str, registry: Examined) -> _Use | None:
     """Return what a command in the registry's own container uses."""
-    place = inner(registry.process, path)
+    place = inner(files, registry.process, path)
     if not exists(files, place):
         return None
     environment = registry.container.strings("Config", "Env") if registry.container else []
-    return _Use(laid_over(load(files, path, place), environment), lambda path: inner(registry.process, path))
+    return _Use(laid_over(load(files, path, place), environment), lambda path: inner(files, registry.process, path))
 
 
 def _use_of_container(files: FileSystem, collector: Document, registry: Examined) -> _Use | None:
     """Return what a container that collects garbage uses; a file of its image is read from a registry of this image."""
     said = _configuration(collector.strings("Args"))
     path = posixpath.join(collector.string("Config", "WorkingDir") or "/", said)
-    place = _outside(collector, path)
+    place = _outside(files, collector, path)
     if not place and registry.container and collector.string("Image") == registry.container.string("Image"):
-        place = inner(registry.process, path)
+        place = inner(files, registry.process, path)
     if not said or not place or not exists(files, place):
         return None
     told = laid_over(load(files, path, place), collector.strings("Config", "Env"))
-    return _Use(told, lambda path: _outside(collector, path))
+    return _Use(told, lambda path: _outside(files, collector, path))
 
 
 def _same_storage(files: FileSystem, registry: Examined, use: _Use | None) -> bool:
@@ -225,7 +231,7 @@ def _same_storage(files: FileSystem, registry: Examined, use: _Use | None) -> bo
     place = use.place(_root(use.told))
     if not place or not exists(files, place):
         return False
-    there, own = files.stat(place), files.stat(inner(registry.process, _root(registry.told)))
+    there, own = files.stat(place), files.stat(inner(files, registry.process, _root(registry.told)))
     return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils import plain_yaml
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import RegistryProcess
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN, holds_secret
@@ -88,11 +89,14 @@ class Effective(NamedTuple):
         return any(secrets(self.document))
 
 
-def inner(process: RegistryProcess, path: str) -> str:
-    """Return where the host sees a file that the process calls `path`."""
-    if path.startswith("/"):
-        return f"/proc/{process.pid}/root{posixpath.normpath(path)}"
-    return f"/proc/{process.pid}/cwd/{path}"
+def inner(files: FileSystem, process: RegistryProcess, path: str) -> str:
+    """Return where the host sees a file that the process calls `path`; OSError for what this user may not see.
+
+    Symbolic links are followed as the process sees them: the kernel would take an absolute one for the host's.
+    """
+    if not path.startswith("/"):
+        path = posixpath.join(files.readlink(f"/proc/{process.pid}/cwd"), path)
+    return resolve(files, path, f"/proc/{process.pid}/root")
 
 
 def read(files: FileSystem, process: RegistryProcess) -> tuple[Effective, Effective]:
@@ -104,7 +108,7 @@ def read(files: FileSystem, process: RegistryProcess) -> tuple[Effective, Effect
     path = _path(process.arguments) or dict(entry.partition("=")[::2] for entry in environment).get(_PATH_VARIABLE, "")
     if not path:
         raise UnreadableError("the registry's arguments and environment name no configuration file")
-    written = load(files, path, inner(process, path))
+    written = load(files, path, inner(files, process, path))
     return laid_over(written, environment), written
 
 

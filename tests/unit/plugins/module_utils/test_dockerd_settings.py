@@ -76,6 +76,27 @@ def test_another_file_may_be_named(tmp_path: Path) -> None:
     assert (found.config_path, found.config_changed, found.get("icc", True)) == ("/srv/d.json", 5, False)
 
 
+class _Watched(LocalFileSystem):
+    """A file system that keeps what was read."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.read: list[str] = []
+
+    def read_text(self, path: str, limit: int = 1 << 20) -> str:
+        self.read.append(path)
+        return super().read_text(path, limit)
+
+
+def test_file_of_a_dockerd_that_cannot_serve_the_socket_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, "/run/docker.sock", "")
+    dockerd(tmp_path, "--config-file=/home/mallory/x", pid=600, Uid=f"{os.getuid() + 1}\t0\t0\t0")
+    config(tmp_path, {}, "/home/mallory/x")
+    files = _Watched(str(tmp_path))
+    assert read_settings(files, scan(files), "/run/docker.sock").process is None
+    assert "/home/mallory/x" not in files.read
+
+
 @pytest.mark.parametrize("text", ['{"icc": ', "[]", "null", "[" * 100_000])
 def test_broken_file_makes_its_settings_unknown(tmp_path: Path, text: str) -> None:
     dockerd(tmp_path, "--icc=false")

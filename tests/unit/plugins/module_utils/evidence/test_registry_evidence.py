@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
+from ansible_collections.breakwater.docker.tests.unit.fakes.clock import in_time
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import process, write
 from ansible_collections.breakwater.docker.tests.unit.fakes.server import serving
 
@@ -172,6 +173,62 @@ def test_configuration_that_is_not_understood_decides_nothing(tmp_path: Path, co
     assert {"storage", "http_secret", "exposed", "tls", "anonymous", "exposed_files"} <= found["unreadable"].keys()
 
 
+@pytest.mark.parametrize("target", ["{host}/secret.yml", "../../../../secret.yml", "loop"])
+def test_link_in_a_container_leads_to_no_file_of_the_host(tmp_path: Path, target: str) -> None:
+    run(tmp_path, cgroup=f"/docker/{ID}", NSpid="800\t1")
+    write(tmp_path, "/secret.yml", CONFIG)
+    written = tmp_path / "proc/800/root/etc/config.yml"
+    written.unlink()
+    written.symlink_to(target.format(host=tmp_path))
+    if target == "loop":
+        (written.parent / "loop").symlink_to("loop")
+    assert {"storage", "http_secret", "exposed_files"} <= collect(tmp_path, container())["unreadable"].keys()
+
+
+def test_link_that_takes_the_last_of_the_steps_leads_to_no_file_of_the_host(tmp_path: Path) -> None:
+    run(tmp_path, cgroup=f"/docker/{ID}", NSpid="800\t1")
+    written = write(tmp_path, "/proc/800/root/etc/config.yml", "")
+    written.unlink()
+    names = ["config.yml", *(f"step{number}" for number in range(39)), "last"]
+    for name, following in zip(names, names[1:]):
+        (written.parent / name).symlink_to(following)
+    (written.parent / "last").symlink_to(write(tmp_path, "/secret.yml", CONFIG))
+    reason = collect(tmp_path, container())["unreadable"]["storage"]
+    assert "Too many levels of symbolic links" in reason
+
+
+def test_link_in_a_container_leads_where_the_container_sees_it(tmp_path: Path) -> None:
+    run(tmp_path, cgroup=f"/docker/{ID}", NSpid="800\t1")
+    etc = tmp_path / "proc/800/root/etc"
+    (etc / "config.yml").rename(etc / "real.yml")
+    (etc / "config.yml").symlink_to("/etc/real.yml")
+    assert collect(tmp_path, container())["storage"] == "s3"
+
+
+def test_relative_configuration_is_below_the_working_directory(tmp_path: Path) -> None:
+    run(tmp_path)
+    write(tmp_path, "/proc/800/cmdline", "/bin/registry\0serve\0config.yml\0")
+    (tmp_path / "proc/800/cwd").symlink_to("/etc")
+    assert collect(tmp_path)["storage"] == "s3"
+
+
+def test_pipe_instead_of_a_configuration_does_not_stop_the_audit(tmp_path: Path) -> None:
+    run(tmp_path)
+    written = tmp_path / "proc/800/root/etc/config.yml"
+    written.unlink()
+    os.mkfifo(written)
+    with in_time():
+        assert "regular file" in collect(tmp_path)["unreadable"]["storage"]
+
+
+def test_volume_of_a_collector_leads_to_no_file_of_the_host(tmp_path: Path, put: Put) -> None:
+    documents = contained(tmp_path, put)
+    (tmp_path / "srv/etc/config.yml").rename(tmp_path / "srv/outside.yml")
+    (tmp_path / "srv/etc/config.yml").symlink_to(tmp_path / "srv/outside.yml")
+    timer(put, "/usr/bin/docker start registry-gc")
+    assert collect(tmp_path, *documents)["garbage_collected"] is False
+
+
 IMAGES = (
     "version: 0.1\nstorage: {filesystem: {rootdirectory: /images}, delete: {enabled: true}}\nhttp: {addr: ':5000'}\n"
 )
@@ -189,9 +246,9 @@ def timer(put: Put, command: str, unit: str = "", service: str = "") -> None:
 def native(root: Path, put: Put) -> None:
     """Start a registry of the host, beside another registry's configuration, and a second one for the same images."""
     run(root, IMAGES)
-    (root / "images").mkdir()
+    (root / "proc/800/root/images").mkdir()
     (root / "other-images").mkdir()
-    (root / "proc/800/root/images").symlink_to(root / "images")
+    (root / "images").symlink_to(root / "proc/800/root/images")
     (root / "var/lib").mkdir(parents=True)
     (root / "var/lib/registry").symlink_to(
         root / "images"
@@ -269,9 +326,9 @@ def test_configuration_that_the_timer_names_and_nobody_understands(tmp_path: Pat
 def contained(root: Path, put: Put) -> Documents:
     """Start a registry in a container that Compose made; return it and containers that collect garbage."""
     run(root, IMAGES, cgroup=f"/docker/{ID}", NSpid="800\t1")
-    for name in ("srv/reg", "srv/reg2", "srv/etc", "srv/etc2"):
+    for name in ("proc/800/root/images", "srv/reg2", "srv/etc", "srv/etc2"):
         (root / name).mkdir(parents=True)
-    (root / "proc/800/root/images").symlink_to(root / "srv/reg")
+    (root / "srv/reg").symlink_to(root / "proc/800/root/images")
     put("/srv/etc/config.yml", IMAGES)
     put("/srv/etc2/config.yml", IMAGES)
     labels = {"service": "store", "project": "hub", "project.working_dir": "/opt/hub"}
