@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The least that sshd must not allow: passwords, and root's logins. Nobody is locked out who is connected now.
+# The least that sshd must not allow: passwords, and root's logins. Nobody is locked out, and nothing becomes looser.
 # Sources: sshd_config(5), sshd(8) (-t, -T, AUTHORIZED_KEYS FILE FORMAT), proc_pid_status(5).
 
 from __future__ import annotations
@@ -8,16 +8,34 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status
+from ansible_collections.breakwater.docker.plugins.module_utils.sshd_files import (
+    METHODS,
+    Statement,
+    hopeless,
+    needs,
+    value,
+)
 
 #: sshd takes the first value that it reads, and Debian's main file begins by including this directory.
 PATH = "/etc/ssh/sshd_config.d/00-breakwater.conf"
+#: Values from the loosest to the strictest.
+_ANSWERS = ("yes", "no")
+_STRICTNESS = {
+    "PermitRootLogin": ("yes", "prohibit-password", "forced-commands-only", "no"),
+    "PasswordAuthentication": _ANSWERS,
+    "KbdInteractiveAuthentication": _ANSWERS,
+}
+#: The distributions' names; Debian's socket starts a sshd for each connection and leaves the service inactive.
+_UNITS = ("ssh.service", "sshd.service")
+#: Seconds for a sshd that tests its files before it reads them.
+_TIMEOUT = 60
 _KEY = re.compile(r"^[^#\n]*\b(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ [A-Za-z0-9+/=]{30,}", re.MULTILINE)
 
 
@@ -45,17 +63,44 @@ def effective(commands: CommandRunner, user: str = "root") -> dict[str, str]:
     return {name.lower(): value for name, _blank, value in (line.partition(" ") for line in done.stdout.splitlines())}
 
 
-def check(wanted: Mapping[str, str], user: str | None, files: FileSystem, commands: CommandRunner) -> None:
-    """Raise InputError when `wanted` would lock out `user`, who is connected now."""
+def tightened(wanted: Mapping[str, str], others: Sequence[Statement]) -> dict[str, str]:
+    """Return `wanted`, with the values of other files where those are stricter."""
+    said = {name: _current_name(value(others, name)) for name in wanted}
+    return {name: max(own, said[name], key=lambda item: _rank(name, item)) for name, own in wanted.items()}
+
+
+def check(
+    wanted: Mapping[str, str],
+    others: Sequence[Statement],
+    user: str | None,
+    files: FileSystem,
+    commands: CommandRunner,
+) -> None:
+    """Raise InputError when `wanted` would lock out `user`, who is connected now, or whom two factors are asked of."""
+    lost = hopeless(others, {method for method, name in METHODS.items() if wanted.get(name) == "no"})
+    if lost:
+        raise InputError(
+            f"{'; '.join(map(str, lost))}, and whom that concerns could not log in without passwords: add a list of"
+            " methods that needs none, such as publickey, or open the method in the same Match block. Nothing was"
+            " changed."
+        )
     if user is None:
         return
     present = effective(commands, user)
-    if user == "root" and wanted.get("PermitRootLogin") == "no":
+    if user == "root" and wanted.get("PermitRootLogin") == "no" != value(others, "PermitRootLogin"):
         raise InputError(
             "This connection is root's own, who could not connect again with PermitRootLogin no: connect as another"
             " user with become, or choose prohibit-password. Nothing was changed."
         )
     keys_only = user == "root" or wanted.get("PasswordAuthentication") == "no"
+    if keys_only and (
+        present.get("pubkeyauthentication") == "no"
+        or (user == "root" and needs(present.get("authenticationmethods", "any").split(), METHODS.keys()))
+    ):
+        raise InputError(
+            f"{user}, who is connected now, can't log in by a key alone and could not connect again without a password:"
+            " let PubkeyAuthentication be yes and AuthenticationMethods have publickey. Nothing was changed."
+        )
     if keys_only and not _has_key(user, present, files):
         raise InputError(
             f"{user}, who is connected now, has no key in {present.get('authorizedkeysfile')} and could not connect"
@@ -76,23 +121,43 @@ def apply(wanted: Mapping[str, str], commands: CommandRunner) -> None:
     file = ConfigFile(PATH)
     file.begin()
     file.write(render(wanted))
+    try:
+        _judge(wanted, commands)
+        _reload(commands)
+    except BreakwaterError as error:
+        file.restore()
+        raise BreakwaterError(f"{error} {PATH} is as before.") from None
+    file.commit()
+
+
+def _judge(wanted: Mapping[str, str], commands: CommandRunner) -> None:
     tested = commands.run(("sshd", "-t"))
     if tested.rc != 0:
-        file.restore()
-        raise BreakwaterError(f"sshd refuses the settings: {_reason(tested.stderr)} {PATH} is as before.")
+        raise BreakwaterError(f"sshd refuses the settings: {_reason(tested.stderr)}")
     now = effective(commands)
-    without = [name for name, value in wanted.items() if not _means(now.get(name.lower(), ""), value)]
+    without = [name for name, own in wanted.items() if _rank(name, now.get(name.lower(), "")) < _rank(name, own)]
     if without:
-        file.restore()
         hint = "include /etc/ssh/sshd_config.d/*.conf at the top of sshd_config, and look for Match blocks"
-        raise BreakwaterError(f"{', '.join(without)} would have no effect: {hint}. {PATH} is as before.")
-    file.commit()
-    commands.run(("systemctl", "reload", "ssh.service"))
+        raise BreakwaterError(f"{', '.join(without)} would have no effect: {hint}.")
 
 
-def _means(value: str, wanted: str) -> bool:
-    """Compare settings, of which sshd prints one by its old name."""
-    return value.replace("without-password", "prohibit-password") == wanted
+def _reload(commands: CommandRunner) -> None:
+    """Let a running sshd read its files; BreakwaterError when it does not."""
+    states = commands.run(("systemctl", "is-active", *_UNITS)).stdout.split()
+    for unit in [unit for unit, state in zip(_UNITS, states) if state == "active"][:1]:
+        done = commands.run(("systemctl", "reload", unit), timeout=_TIMEOUT)
+        if done.rc != 0:
+            raise BreakwaterError(f"{unit} does not read the settings: {_reason(done.stderr)}")
+
+
+def _current_name(setting: str) -> str:
+    return setting.replace("without-password", "prohibit-password")
+
+
+def _rank(name: str, setting: str) -> int:
+    """Return how strict a value is, the least for one that is none."""
+    order, setting = _STRICTNESS[name], _current_name(setting)
+    return order.index(setting) if setting in order else -1
 
 
 def _has_key(user: str, present: Mapping[str, str], files: FileSystem) -> bool:

@@ -12,11 +12,14 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Writes a drop-in of C(sshd_config), lets sshd judge it and loads it. When sshd refuses it, or another file makes it
     void, the former drop-in is put back.
-  - Refuses what would keep the connected user from connecting again.
+  - Refuses what would keep the connected user from connecting again, and others too whom C(AuthenticationMethods) in
+    any file or C(Match) block asks for a password or an answer besides their key.
+  - Makes nothing looser. Where another file of sshd has a stricter value, such as C(PermitRootLogin no), the drop-in
+    has it too, whatever the options say; change it there to loosen it.
   - It is the least for a host that nothing else hardens. The collection C(devsec.hardening) does far more.
 options:
   permit_root_login:
-    description: How root may log in. V(no) is refused on a connection that is root's own.
+    description: How root may log in at most. V(no) is refused on a connection that is root's own.
     type: str
     choices: ["no", prohibit-password]
     default: prohibit-password
@@ -27,7 +30,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Predicts and refuses as a real run does. That sshd accepts the file shows in a real run only.
+    description: Predicts and refuses as a real run does. That sshd accepts and reads the file shows in a real run only.
   diff_mode:
     support: full
     description: Shows the drop-in before and after.
@@ -56,12 +59,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.sshd_files import statements
 from ansible_collections.breakwater.docker.plugins.module_utils.sshd_settings import (
     PATH,
     apply,
     check,
     connected_user,
     render,
+    tightened,
 )
 
 
@@ -79,17 +84,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     allowed = "yes" if module.params["password_authentication"] else "no"
-    wanted = {
+    given = {
         "PermitRootLogin": module.params["permit_root_login"],
         "PasswordAuthentication": allowed,
         "KbdInteractiveAuthentication": allowed,
     }
     files, commands = LocalFileSystem(), SubprocessRunner()
+    others = list(statements(files, PATH))
+    wanted = tightened(given, others)
     before, after = ConfigFile(PATH).read() or "", render(wanted)
     try:
         user = connected_user(files)
         if before != after:
-            check(wanted, user, files, commands)
+            check(wanted, others, user, files, commands)
             if not module.check_mode:
                 apply(wanted, commands)
     except (BreakwaterError, OSError) as error:

@@ -225,6 +225,27 @@ def test_administrator_closes_root_and_passwords(host: Any, by_ssh: dict[str, st
     assert "Permission denied (publickey)" in refused.stderr
 
 
+def test_users_of_two_factors_are_not_locked_out(host: Any, by_ssh: dict[str, str]) -> None:
+    other = "/etc/ssh/sshd_config.d/10-factors.conf"
+    host.check_output(f"printf 'Match User games\\nAuthenticationMethods publickey,keyboard-interactive\\n' >{other}")
+    try:
+        assert_refused(run(ROLE, docker_host_sshd=True), f"{other} says AuthenticationMethods publickey,keyboard-inter")
+        assert not host.file("/etc/ssh/sshd_config.d/00-breakwater.conf").exists
+    finally:
+        host.check_output(f"rm {other}")
+
+
+def test_what_sshd_does_not_allow_stays_so(host: Any, by_ssh: dict[str, str]) -> None:
+    other = "/etc/ssh/sshd_config.d/10-root.conf"
+    host.check_output(f"echo PermitRootLogin no >{other}; systemctl reload ssh")
+    try:
+        assert changed(run(ROLE, "--tags", "sshd", docker_host_sshd=True)) == 2, "it is judged first"
+        assert "permitrootlogin no" in host.check_output("sshd -T").lower().splitlines()
+        assert changed(run(ROLE, "--tags", "sshd", docker_host_sshd=True)) == 0
+    finally:
+        host.check_output(f"rm {other}; systemctl reload ssh")
+
+
 def test_password_of_a_user_without_a_key_stays(host: Any, by_ssh: dict[str, str]) -> None:
     admin = {**by_ssh, "ansible_user": "admin", "ansible_become": True}
     kept = "-kept -o ControlMaster=auto -o ControlPersist=60"
