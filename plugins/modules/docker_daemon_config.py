@@ -222,7 +222,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.en
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, locked, render
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Plan, make_plan, secrets
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.restart_window import may_restart
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import render_settings
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import (
+    render_settings,
+    secret_settings,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -293,6 +296,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     current, running = read_documents(file, host.unit, params["replace_invalid"] or assumed is not None)
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
+    module.no_log_values |= secret_settings(settings.before) | secret_settings(settings.text)
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     if assumed is not None:
         current = running = assumed
@@ -361,7 +365,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            # no_log keeps both out of the host's log of module calls; below it is narrowed to the secrets in them, or
+            # no_log keeps them out of the host's log of module calls; below it is narrowed to the secrets in them, or
             # every message would lack each number and word that is a value of some key.
             "config": {"type": "dict", "default": {}, "no_log": True},
             "defaults": {"type": "dict", "default": {}, "no_log": True},
@@ -372,7 +376,7 @@ def main() -> None:
             "allow_interruption": {"type": "bool", "default": False},
             "restart": {"choices": ["auto", "never", "window"], "default": "auto"},
             "restart_window": {"type": "str"},
-            "unit": {"type": "dict"},
+            "unit": {"type": "dict", "no_log": True},
             "replace_invalid": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
         },

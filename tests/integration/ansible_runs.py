@@ -24,10 +24,10 @@ def start(*command: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def start_module(name: str, host: str, **arguments: Any) -> subprocess.Popen[str]:
-    """Start one module of the collection on the container host."""
+def start_module(name: str, host: str, *options: str, **arguments: Any) -> subprocess.Popen[str]:
+    """Start one module of the collection on the container host, with options of `ansible`."""
     module = ("-m", f"breakwater.docker.{name}", "-a", json.dumps(arguments))
-    return start("ansible", host, "-i", f"{host},", *module)
+    return start("ansible", host, "-i", f"{host},", *module, *options)
 
 
 def finished(run: subprocess.Popen[str]) -> str:

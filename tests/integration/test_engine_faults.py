@@ -461,6 +461,19 @@ def test_ansible_killed_while_the_module_works_which_goes_on_alone(engine: Engin
     engine.assert_converges()
 
 
+def test_password_in_the_unit_is_in_no_difference_and_no_log(engine: Engine) -> None:
+    engine.unharden()
+    set_and_removed = ({"Environment": ["HTTPS_PROXY=http://svc:hunter2@127.0.0.1:9"]}, {})
+    said = []
+    for unit in set_and_removed:
+        run = ansible_runs.start_module("docker_daemon_config", NAME, "--diff", "-vvv", config=engine.new, unit=unit)
+        said.append(ansible_runs.finished(run))
+        assert "CHANGED" in said[-1], said[-1]
+        assert ("hunter2" in engine.host.run("cat /etc/systemd/system/docker.service.d/*")) == bool(unit)
+    assert all("Environment=****" in each for each in said), said
+    assert "hunter2" not in "".join(said) + engine.host.run("journalctl --no-pager -t ansible-docker_daemon_config")
+
+
 def test_two_runs_at_once_take_turns(engine: Engine) -> None:
     engine.unharden()
     said = [ansible_runs.finished(run) for run in [engine.start({"debug": True}), engine.start({"debug": False})]]

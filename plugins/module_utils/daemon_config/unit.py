@@ -12,6 +12,7 @@ from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import holds_secret, looks_secret
 
 _PROPERTIES = "LoadState,ActiveState,InvocationID,ExecStart,Environment,EnvironmentFiles"
 _ARGV = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
@@ -69,6 +70,12 @@ def render_settings(settings: Mapping[str, Any]) -> str:
             )
         lines += [f"{name}={word}" for word in words if value is not None]
     return "\n".join(["# Managed by breakwater.docker", "[Service]", *lines, ""]) if lines else ""
+
+
+def secret_settings(text: str) -> set[str]:
+    """Return the values in a drop-in that have a secret in them, as a proxy's password in `Environment=`."""
+    settings = [line.partition("=")[::2] for line in text.splitlines()]
+    return {value for name, value in settings if looks_secret(name, value) or holds_secret(value)}
 
 
 def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:

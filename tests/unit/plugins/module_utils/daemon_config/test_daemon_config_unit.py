@@ -12,6 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.un
     Unit,
     read_unit,
     render_settings,
+    secret_settings,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
@@ -93,3 +94,15 @@ def test_settings_of_the_unit_in_their_order() -> None:
 def test_what_is_no_setting_of_the_unit_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=rf"unit has {next(iter(settings))}, which is no setting"):
         render_settings(settings)
+
+
+def test_secrets_of_a_drop_in_are_found() -> None:
+    text = render_settings(
+        {
+            "Environment": ["HTTPS_PROXY=http://svc:pw@proxy:3128", '"API_TOKEN=two words"', "NO_PROXY=localhost"],
+            "SetCredential": "key:abc",
+            "LimitNOFILE": 1024,
+        }
+    )
+    assert secret_settings(text) == {"HTTPS_PROXY=http://svc:pw@proxy:3128", '"API_TOKEN=two words"', "key:abc"}
+    assert secret_settings("") == set()
