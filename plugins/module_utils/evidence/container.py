@@ -11,7 +11,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import (
     MountTable,
     propagating,
-    volume_devices,
+    volume_paths,
     volume_writers,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -61,7 +61,7 @@ def collect(
     """
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     data_root = daemon["data_root"] or DATA_ROOT
-    mounts = MountTable(files, engine_sockets, data_root, volume_devices(documents.volumes), volume_writers(inspected))
+    mounts = MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected))
     estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, documents.info)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 

@@ -4,11 +4,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, NamedTuple
+import posixpath
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
+
+#: File systems without a device of their own, whatever a volume names as such: the host's, at another place.
+_KERNEL_TREES = {
+    **{"proc": "/proc", "sysfs": "/sys", "devtmpfs": "/dev", "devpts": "/dev/pts", "bpf": "/sys/fs/bpf"},
+    **{"cgroup": "/sys/fs/cgroup", "cgroup2": "/sys/fs/cgroup", "securityfs": "/sys/kernel/security"},
+    **{"debugfs": "/sys/kernel/debug", "tracefs": "/sys/kernel/tracing"},
+}
+#: Options of overlayfs that name directories, joined by colons.
+_OVERLAY_DIRECTORIES = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
 
 
 class MountTable(NamedTuple):
@@ -18,8 +28,8 @@ class MountTable(NamedTuple):
     engine_sockets: Iterable[str]
     """Paths of the sockets by which this host's engine is reached."""
     data_root: str
-    volume_devices: Mapping[str, str]
-    """Volumes by name: the host's path where one is a bind mount in disguise, else empty."""
+    volume_paths: Mapping[str, Sequence[str]]
+    """Volumes by name: the host's paths, directories or a disk, whose content each is; of most there is none."""
     writers: Mapping[str, list[str]]
     """Ids of the containers that may write, by volume."""
 
@@ -48,11 +58,12 @@ class MountTable(NamedTuple):
         found = []
         for mount in container.objects("Mounts"):
             kind = mount.string("Type")
-            device = self.volume_devices.get(mount.string("Name")) if kind == "volume" else ""
-            if device is None:
+            paths: Sequence[str] | None = [mount.string("Source")] if kind == "bind" else []
+            if kind == "volume":
+                paths = self.volume_paths.get(mount.string("Name"))
+            if paths is None:
                 raise UnreadableError(f"the engine does not tell where the volume {mount.string('Name')} is")
-            if kind == "bind" or device:
-                found.append(Document({**mount.raw, "Source": device or mount.string("Source")}, container.name))
+            found += [Document({**mount.raw, "Source": path}, container.name) for path in paths]
         return found
 
 
@@ -62,16 +73,27 @@ def propagating(container: Document) -> list[str]:
     return sorted(m.string("Destination") for m in mounts if m.string("Propagation") in ("shared", "rshared"))
 
 
-def volume_devices(volumes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def volume_paths(volumes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the volumes of `/volumes` that can be understood, as MountTable keeps them."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for raw in volumes:
         options = {} if raw.get("Options", "") is None else raw.get("Options")
         if isinstance(options, dict) and all(isinstance(value, str) for value in options.values()):
-            device = options.get("device", "")
-            bound = device.startswith("/") and "bind" in options.get("o", "")
-            found[str(raw.get("Name"))] = device if bound else ""
+            found[str(raw.get("Name"))] = _paths(options)
     return found
+
+
+def _paths(options: Mapping[str, str]) -> list[str]:
+    """Return what the engine mounts for a volume. It does so in the root directory, so that `etc` is `/etc`.
+
+    What is no path, such as the server of NFS, becomes one that nobody has.
+    """
+    kind, device = options.get("type", ""), options.get("device", "")
+    named = [_KERNEL_TREES.get(kind, device)]
+    if kind == "overlay":
+        pairs = (option.partition("=") for option in options.get("o", "").split(","))
+        named = [path for key, _equals, value in pairs if key in _OVERLAY_DIRECTORIES for path in value.split(":")]
+    return [posixpath.join("/", path) for path in named if path]
 
 
 def volume_writers(containers: Iterable[Document]) -> dict[str, list[str]]:

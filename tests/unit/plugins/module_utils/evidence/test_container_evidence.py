@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 import pytest
 
@@ -38,7 +38,11 @@ def _named(doc: Any, name: str) -> bool:
 
 
 def collect(
-    root: Path, *containers: dict[str, Any], info: Mapping[str, Any] | None = None, **daemon: Any
+    root: Path,
+    *containers: dict[str, Any],
+    info: Mapping[str, Any] | None = None,
+    volumes: Iterable[dict[str, Any]] = (),
+    **daemon: Any,
 ) -> list[dict[str, Any]]:
     recording = recorded("26.1-rootful")
     documents = EngineDocuments(
@@ -47,7 +51,7 @@ def collect(
         containers=list(containers),
         images=recording["/images/json"],
         networks=recording["/networks"],
-        volumes=recording["/volumes"]["Volumes"],
+        volumes=[*recording["/volumes"]["Volumes"], *volumes],
     )
     files = LocalFileSystem(str(root))
     return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, ["/var/run/docker.sock"])
@@ -342,6 +346,38 @@ def test_volumes_of_containers(tmp_path: Path) -> None:
     assert "does not tell where the volume data is" in writer["unreadable"]["sensitive_mounts"]
     [disguised] = collect(tmp_path, doc)
     assert disguised["sensitive_mounts"] == ["/etc"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (None, []),
+        ({"type": "none", "o": "bind", "device": "/etc"}, ["/etc"]),
+        ({"type": "none", "o": "rbind,ro", "device": "etc"}, ["/etc"]),
+        ({"type": "ext4", "device": "/dev/sda1"}, ["/dev/sda1"]),
+        ({"type": "ext4", "device": "//dev/sda1"}, ["//dev/sda1"]),
+        ({"type": "ext4", "device": "/srv/disk"}, ["/srv/disk"]),  # a link to /dev/sda1
+        ({"type": "overlay", "device": "overlay", "o": "lowerdir=/etc"}, ["/etc"]),
+        ({"type": "overlay", "o": "ro,lowerdir=/srv/a:/root:usr,x=/boot"}, ["/root", "/usr"]),
+        ({"type": "overlay", "o": "lowerdir=/srv/a,upperdir=/boot,workdir=/usr"}, ["/boot", "/usr"]),
+        ({"type": "overlay", "o": "lowerdir=/srv/a,upperdir=/srv/b,workdir=/srv/c"}, []),
+        ({"type": "proc", "device": "x"}, ["/proc"]),
+        ({"type": "devtmpfs", "device": "/srv/x"}, ["/dev"]),
+        ({"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}, []),
+        ({"type": "nfs", "device": ":/etc", "o": "addr=10.0.0.9"}, []),
+        ({"type": "cifs", "device": "//files/etc", "o": "username=x"}, []),
+        ({"type": "none", "o": "bind", "device": "/srv/data"}, []),
+    ],
+)
+def test_volumes_that_are_the_hosts_files(tmp_path: Path, options: Any, expected: list[str]) -> None:
+    (tmp_path / "srv").mkdir()
+    (tmp_path / "srv/disk").symlink_to("/dev/sda1")
+    doc = inspected("stopped")
+    doc["Mounts"][0] = {**doc["Mounts"][0], "Type": "volume", "Name": "d", "Source": "/var/lib/docker/volumes/d/_data"}
+    doc["Mounts"][1:] = []
+    [found] = collect(tmp_path, doc, volumes=[{"Name": "d", "Driver": "local", "Options": options}])
+    assert found["unreadable"] == {}
+    assert (found["sensitive_mounts"], found["socket_mounts"]) == (expected, [])
 
 
 @pytest.mark.parametrize(
