@@ -204,6 +204,25 @@ class TestChanges:
         assert "changed=1" in play(absent=["moved"])
         assert host().run("docker inspect moved").rc != 0
 
+    def test_data_in_a_volume_without_a_name_go_with_the_container(self, play: Any) -> None:
+        written = "echo kept >/data/file && exec sleep 1000000"
+        host().check_output(f"docker run -d --name old --stop-timeout 1 -v /data busybox:local sh -c '{written}'")
+        host().check_output("docker stop old")
+        volume = host().check_output("docker inspect -f '{{range .Mounts}}{{.Name}}{{end}}' old")
+        old = {"name": "old", "owner": "bank", "adopt": True, "command": ["sleep", "1000000"], "stop_timeout": 1}
+        old.update(image=containers()[0]["image"], reasons=containers()[0]["reasons"])
+        old.update(health={"test": ["CMD", "grep", "-q", "kept", "/data/file"], "interval": 2})
+        tenants = [{"name": "shop"}, {"name": "bank"}]
+        before = everything()
+        for mode in ("--check", "--diff"):
+            said = play(mode, containers=[*containers(), old], tenants=tenants)
+            assert f"What it keeps in /data is in the volume {volume}, and it is not listed" in said
+        assert everything() == before
+        old["volumes"] = [{"volume": volume, "target": "/data"}]
+        assert "changed=1" in play(containers=[*containers(), old], tenants=tenants)
+        assert "changed=1" in play(absent=["old"])
+        host().check_output(f"docker volume rm {volume}")
+
     def test_reason_is_in_the_report(self, play: Any, tmp_path: Path) -> None:
         stated = {"container_capabilities_not_added": "Answers on port 80 of its own."}
         reasons = {**containers()[0]["reasons"], **stated}

@@ -15,7 +15,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.confine
 
 #: Behind a container's name while it is to take the place of one that runs.
 NEXT = ".next"
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
+#: As long as a host's name can be, and as what an engine calls a volume without a name.
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,63}")
 #: Networks that every engine has.
 _TAKEN = ("bridge", "default", "host", "none")
 _NUMERIC = re.compile(r"\d{1,10}(:\d{1,10})?")

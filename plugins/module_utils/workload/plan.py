@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
@@ -20,6 +22,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.state i
 CREATE, REPLACE, START, RENAME = "create", "replace", "start", "rename"
 #: What `docker update` changes in a container that has been made, so that its digest does not tell.
 _UPDATABLE = ("Memory", "MemorySwap", "NanoCpus", "PidsLimit", "RestartPolicy")
+#: The name that an engine gives to a volume without one.
+_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
 _ICC = "com.docker.network.bridge.enable_icc"
 
 
@@ -114,11 +118,15 @@ def _change(container: Container, document: Mapping[str, Any], state: State, all
     if name not in state.containers:
         successor = name + NEXT
         same = state.labels(successor).get(DIGEST) == document["Labels"][DIGEST]
-        # a run was killed after it had removed the old one
-        return [Change(RENAME if same and state.running(successor) else CREATE, container, document)]
+        if same and state.running(successor):  # a run was killed after it had removed the old one
+            return [Change(RENAME, container, document)]
+        _require_places(container, state)
+        return [Change(CREATE, container, document)]
     foreign = container.options["adopt"] and DIGEST not in state.labels(name)
     if not foreign and _ours(name, state) and not _differs(state.containers[name], document):
         return [] if state.running(name) else [Change(START, container, document)]
+    _require_data(container, state, foreign)
+    _require_places(container, state)
     overlap = not (container.lone or _lone(container, state.containers[name]))
     if state.running(name) and not overlap and not allow_interruption:
         raise InputError(
@@ -127,6 +135,43 @@ def _change(container: Container, document: Mapping[str, Any], state: State, all
             " mount read-only, or set allow_interruption. Nothing was changed."
         )
     return [Change(REPLACE, container, document, overlap)]
+
+
+def _require_data(container: Container, state: State, foreign: bool) -> None:
+    """Raise InputError where data of the present container would be out of its successor's sight, or nobody's.
+
+    A named volume that was described once and no longer is has been left out on purpose.
+    """
+    described = {posixpath.normpath(mount["target"]): mount for mount in container.options["volumes"]}
+    dropped = {posixpath.normpath(place) for place in container.options["tmpfs"]}
+    for mount in state.containers[container.name].get("Mounts") or ():
+        if mount.get("Type") != "volume" or not (foreign or _ANONYMOUS.fullmatch(mount["Name"])):
+            continue
+        place, name = mount["Destination"], mount["Name"]
+        wanted = described.get(place)
+        if place in dropped or (wanted and (wanted["host_path"] or wanted["volume"] in {name, *state.volumes})):
+            continue
+        instead = (
+            f"the volume {wanted['volume']}, which is not there yet, would be empty" if wanted else "it is not listed"
+        )
+        raise InputError(
+            f"{container.name} has to be replaced. What it keeps in {place} is in the volume {name}, and {instead}:"
+            f" list {{volume: {name}, target: {place}}} in volumes, copy the data to another volume and list that, or"
+            f" list {place} in tmpfs if they are not wanted. Nothing was changed."
+        )
+
+
+def _require_places(container: Container, state: State) -> None:
+    """Raise InputError for a volume of the image that is not described: each new container would have another one."""
+    listed = [mount["target"] for mount in container.options["volumes"]] + list(container.options["tmpfs"])
+    described = {posixpath.normpath(place) for place in listed}
+    config = state.images.get(container.image, {}).get("Config") or {}
+    for place in sorted(config.get("Volumes") or ()):
+        if posixpath.normpath(place) not in described:
+            raise InputError(
+                f"{container.name}: its image keeps data in {place}, in a volume that the next container would not"
+                f" have: list {place} in volumes, or in tmpfs if nothing there has to be kept. Nothing was changed."
+            )
 
 
 def _lone(container: Container, present: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.rollout
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
 
+ANONYMOUS = "0123456789abcdef" * 4
 PORT = {"ports": [{"container_port": "80", "host_port": "8080"}]}
 
 
@@ -118,6 +119,52 @@ class TestPlan:
         state = State(networks={"shop": documents.network(other.networks["shop"])})
         with pytest.raises(InputError, match=reason):
             decide(workload({}), state)
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            ({}, f"What it keeps in /data is in the volume {ANONYMOUS}, and it is not listed"),
+            ({"volumes": [{"volume": "new", "target": "/data"}]}, "new, which is not there yet, would be empty"),
+            ({"volumes": [{"volume": ANONYMOUS, "target": "/data/"}]}, ""),
+            ({"volumes": [{"volume": "copy", "target": "/data"}]}, ""),
+            ({"volumes": [{"host_path": "/srv/data", "target": "/data"}]}, ""),
+            ({"tmpfs": {"/data": "16m"}}, ""),
+        ],
+    )
+    @pytest.mark.parametrize("adopted", [True, False])
+    @pytest.mark.parametrize("running", [True, False])
+    def test_data_without_a_name_are_not_left_behind(
+        self, options: dict[str, Any], problem: str, adopted: bool, running: bool
+    ) -> None:
+        state = present(workload({}), running)
+        volume = {"Type": "volume", "Name": ANONYMOUS, "Destination": "/data", "RW": True}
+        web = {**state.containers["web"], "Mounts": [volume]}
+        if adopted:
+            web["Config"] = {"Labels": {}}
+        state = state._replace(containers={"web": web}, volumes={"copy": {}})
+        told = workload({"adopt": True, "pids": 50, **options})
+        if problem:
+            with pytest.raises(InputError, match=problem):
+                decide(told, state, True)
+        else:
+            assert actions(decide(told, state, True))[0][0] == "replace"
+
+    def test_named_volume_is_forgotten_by_its_owner_only(self) -> None:
+        before = workload({"volumes": [{"volume": "old", "target": "/data"}]})
+        state = present(before)
+        assert actions(decide(workload({"adopt": True}), state, True)) == [("replace", "web", False)]
+        web = {**state.containers["web"], "Config": {"Labels": {}}}
+        with pytest.raises(InputError, match="is in the volume old, and it is not listed"):
+            decide(workload({"adopt": True}), state._replace(containers={"web": web}), True)
+
+    def test_data_of_the_image_need_a_place(self) -> None:
+        images = {"web:1": {"Config": {"Volumes": {"/data": {}}}}}
+        for state in (State(images=images), present(workload({"pids": 50}))._replace(images=images)):
+            with pytest.raises(InputError, match="its image keeps data in /data"):
+                decide(workload({}), state)
+            for options in ({"tmpfs": {"/data/": "1m"}}, {"volumes": [{"volume": "data", "target": "/data"}]}):
+                assert decide(workload(options), state, True).changes
+        assert not any(decide(workload({}), present(workload({}))._replace(images=images)))
 
     def test_volume_of_another_owner_is_refused(self) -> None:
         state = State(volumes={"data": documents.volume("data", "bank")})
