@@ -12,6 +12,8 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Keeps C(/etc/docker/certs.d) for registries that have a CA of their own. The engine reads it whenever it connects,
     so nothing is restarted.
+  - Removes only the C(ca.crt) and the links that it made, and the registry's directory once it is empty. Other files,
+    as a C(client.key) that somebody else put there, stay. What can't be had while the engine uses them is refused.
   - Tells what is left of C(insecure-registries) in C(daemon.json) without these registries, which is for
     M(breakwater.docker.docker_daemon_config) to write.
 options:
@@ -26,7 +28,8 @@ options:
         type: str
         required: true
       ca:
-        description: Certificates of its CA in PEM; empty for a CA that the host trusts anyway.
+        description:
+          - Certificates of its CA in PEM, which replace C(ca.crt); empty for a CA that the host trusts anyway.
         type: str
         default: ""
       client_certificate:
@@ -36,7 +39,7 @@ options:
         type: bool
         default: false
       state:
-        description: With V(absent) the registry's directory is removed.
+        description: With V(absent) the registry's CA and certificate are taken from the engine.
         type: str
         choices: [present, absent]
         default: present
@@ -73,6 +76,13 @@ insecure_registries:
   elements: str
   returned: success
   sample: []
+kept:
+  description:
+    - What else is in the registries' directories. It stays; the engine uses C(*.crt), C(*.cert) and C(*.key) of it.
+  type: list
+  elements: str
+  returned: success
+  sample: ["/etc/docker/certs.d/registry.example.org:5000/client.key"]
 """
 
 from typing import Any
@@ -90,7 +100,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan and, outside check mode, carry out; BreakwaterError when it can't be done."""
     registries = [trust.parse(item) for item in module.params["registries"]]
     host = trust.TrustHost()
-    steps = [step for step in map(host.plan, registries) if step.changed]
+    plans = [host.plan(registry) for registry in registries]
+    steps = [step for step in plans if step.changed]
     current = module.params["daemon_insecure_registries"] if module.check_mode else None
     if current is None:
         current = parse(ConfigFile(DAEMON_JSON).read() or "", DAEMON_JSON).get("insecure-registries")
@@ -104,6 +115,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": bool(steps),
         "insecure_registries": trust.still_insecure(current, [each for each in registries if each.present]),
+        "kept": [path for step in plans for path in step.kept],
         "diff": [
             {
                 "before_header": step.directory,

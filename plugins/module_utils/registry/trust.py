@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install, names_in, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 
 _CERTIFICATES = "/etc/docker/certs.d"
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:\d{1,5})?")
 _BEGIN = "-----BEGIN CERTIFICATE-----"
+#: Tells a CA that was put there by this collection, which alone it removes; what reads PEM skips it.
+_HEADER = "# Managed by breakwater.docker\n"
 #: The names that dockerd looks for, as links to those that docker_tls_certificates gives its files.
 _LINKS = {"client.cert": "cert.pem", "client.key": "key.pem"}
 _CA = "ca.crt"
+#: What dockerd trusts or shows, whatever comes before the point.
+_IN_FORCE = (".crt", ".cert", ".key")
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,15 @@ class Registry:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done for one registry: files and links before and after, by path; without any, the directory goes."""
+    """What is done for one registry: its files and links before and after, by name; an empty directory goes."""
 
     directory: str
     before: Mapping[str, str]
     after: Mapping[str, str]
     links_before: Mapping[str, str]
     links_after: Mapping[str, str]
+    kept: Sequence[str]
+    """Paths of what else is in the directory, which stays."""
 
     @property
     def changed(self) -> bool:
@@ -70,42 +76,60 @@ class TrustHost:
         self._files = LocalFileSystem(root)
 
     def plan(self, registry: Registry) -> Step:
-        """Compare what is there with what is wanted."""
+        """Compare what is there with what is wanted; InputError where that would cost somebody else's file."""
         directory = f"{_CERTIFICATES}/{registry.address}"
-        present = text_of(self._files, f"{directory}/{_CA}")
-        links = {name: target for name in _LINKS if (target := self._target(f"{directory}/{name}"))}
+        names = names_in(self._files, directory)
+        text = text_of(self._files, f"{directory}/{_CA}")
+        links = {name: target for name, target in _LINKS.items() if self._leads(f"{directory}/{name}", target)}
+        after = {_CA: _HEADER + registry.ca} if registry.present and registry.ca else {}
+        before = {_CA: text} if _CA in names and (after or text.startswith(_HEADER)) else {}
+        others = [name for name in names if name not in {*before, *links}]
+        _refuse_others(registry, directory, others)
         return Step(
             directory,
-            before={_CA: present} if present else {},
-            after={_CA: registry.ca} if registry.present and registry.ca else {},
+            before,
+            after,
             links_before=links,
             links_after=dict(_LINKS) if registry.present and registry.client else {},
+            kept=[f"{directory}/{name}" for name in others],
         )
 
     def apply(self, step: Step) -> None:
         """Carry the step out."""
         directory = self._root + step.directory
-        if not (step.after or step.links_after):
-            if os.path.isdir(directory):
-                shutil.rmtree(directory)
-            return
-        os.makedirs(directory, mode=0o755, exist_ok=True)
+        if step.after or step.links_after:
+            os.makedirs(directory, mode=0o755, exist_ok=True)
         for name, text in step.after.items():
             if step.before.get(name) != text:
                 install(f"{directory}/{name}", text, 0o444, (0, 0))
         for name in {*step.before} - {*step.after} | {*step.links_before} - {*step.links_after}:
             os.unlink(f"{directory}/{name}")
-        for name, target in step.links_after.items():
-            if step.links_before.get(name) != target:
-                temporary = f"{directory}/.{name}"
-                os.symlink(target, temporary)
-                os.replace(temporary, f"{directory}/{name}")
+        for name in {*step.links_after} - {*step.links_before}:
+            os.symlink(step.links_after[name], f"{directory}/{name}")
+        with contextlib.suppress(OSError):  # it stays while anything is in it
+            os.rmdir(directory)
 
-    def _target(self, path: str) -> str:
+    def _leads(self, path: str, target: str) -> bool:
         try:
-            return self._files.readlink(path)
+            return self._files.readlink(path) == target
         except OSError:
-            return "(a file)" if os.path.lexists(self._root + path) else ""
+            return False
+
+
+def _refuse_others(registry: Registry, directory: str, others: Sequence[str]) -> None:
+    """Refuse what would cost somebody else's files, or what they would undo: they may be the only ones."""
+    if not registry.present:
+        against, wish = [name for name in others if name.endswith(_IN_FORCE)], "leave state at present"
+    elif _CA in others:
+        against, wish = [_CA], "give its text in ca"
+    else:
+        against = [name for name in others if registry.client and name in _LINKS]
+        wish = "leave client_certificate at false"
+    if against:
+        raise InputError(
+            f"{directory} has {', '.join(against)}, which this collection did not put there and does not remove:"
+            f" move that away, or {wish}. Nothing was changed there."
+        )
 
 
 def still_insecure(current: Any, registries: Sequence[Registry]) -> list[str] | None:
