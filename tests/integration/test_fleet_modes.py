@@ -123,6 +123,15 @@ def test_reports_of_several_controllers_are_merged(fleet: Path, plain: Path, tmp
     assert verdicts(tmp_path / "merged") == verdicts(plain)
 
 
+@pytest.mark.parametrize("tag", ["introduce", "promote", "retire"])
+def test_no_step_of_a_new_ca_leaves_a_host_out(fleet: Path, tmp_path: Path, tag: str) -> None:
+    arguments = ("--check", "--limit", "host-0", "--tags", tag, "-e", f"docker_tls_ca_dir={tmp_path}/ca")
+    run = play(fleet, tmp_path / "none", *arguments, playbook="breakwater.docker.rotate_certificates")
+    assert run.returncode != 0
+    assert "so run without --limit" in run.stdout + run.stderr
+    assert "Have a CA on the controller" not in run.stdout
+
+
 def test_ansible_pull_audits_the_machine_it_runs_on(fleet: Path, plain: Path, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
