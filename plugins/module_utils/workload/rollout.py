@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Any, Callable, Mapping
@@ -74,14 +75,15 @@ class Rollout:
         self._create(change.document, successor)
         old = name in self._state.containers
         stopped = self._state.running(name) and not change.overlap
-        if stopped:
-            self._engine.post(f"/containers/{name}/stop")
-        problem = self._started(change, successor)
-        if problem:
-            self._engine.post(f"/containers/{successor}/stop")
+        try:
             if stopped:
-                self._engine.post(f"/containers/{name}/start")
-            former = " The former container runs as before." if self._state.running(name) else ""
+                self._engine.post(f"/containers/{name}/stop")
+            self._engine.post(f"/containers/{successor}/start")
+            problem = self._problem(change, successor)
+        except BreakwaterError as error:
+            problem = str(error).rstrip(".")
+        if problem:
+            former = self._take_back(name, successor, stopped)
             raise BreakwaterError(
                 f"The new container of {name} is not well and was stopped: {problem}.{former}"
                 f" `docker logs {successor}` says why; the next run removes it."
@@ -91,6 +93,19 @@ class Rollout:
                 self._engine.post(f"/containers/{name}/stop")
             self._engine.delete(f"/containers/{name}?force=1")
         self._engine.post(f"/containers/{successor}/rename?name={name}")
+
+    def _take_back(self, name: str, successor: str, stopped: bool) -> str:
+        """Stop the successor and start the former container again; return what has become of that."""
+        with contextlib.suppress(BreakwaterError):  # whatever hinders that, the former one has to come back
+            self._engine.post(f"/containers/{successor}/stop")
+        if not self._state.running(name):
+            return ""
+        if stopped:
+            try:
+                self._engine.post(f"/containers/{name}/start")
+            except BreakwaterError as error:
+                return f" The former container is stopped, too, start it yourself: {error}"
+        return " The former container runs as before."
 
     def _create(self, document: Mapping[str, Any], name: str) -> None:
         networks = document["NetworkingConfig"]["EndpointsConfig"]
@@ -102,13 +117,6 @@ class Rollout:
             if other != first:
                 body = {"Container": name, "EndpointConfig": networks[other]}
                 self._engine.post(f"/networks/{other}/connect", body)
-
-    def _started(self, change: Change, name: str) -> str:
-        try:
-            self._engine.post(f"/containers/{name}/start")
-        except BreakwaterError as error:
-            return str(error).rstrip(".")
-        return self._problem(change, name)
 
     def _problem(self, change: Change, name: str) -> str:
         """Wait until the container is well; return why it is not, empty when it is."""

@@ -33,6 +33,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.state i
 SOCKET = "/run/docker.sock"
 #: Seconds beyond a container's own time to end.
 _GRACE = 60
+#: The engine's own for a container that names none, and what is waited for one that may take for ever (-1).
+_STOP_TIMEOUT, _ENDLESS = 10, 3600
 
 
 def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bool) -> dict[str, Any]:
@@ -52,8 +54,8 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
     if not check_mode:
         for container in workload.containers:
             host.save_secrets(container, around[container.name], state.root)
-        seconds = max((item.options["stop_timeout"] for item in workload.containers), default=0) + _GRACE
-        Rollout(reader, EngineCommands(SOCKET, seconds), state).carry_out(decided, _owners(workload, around, state))
+        engine = EngineCommands(SOCKET, _longest_stop(decided, state) + _GRACE)
+        Rollout(reader, engine, state).carry_out(decided, _owners(workload, around, state))
         for container in workload.containers:
             host.forget_secrets(container.name, around[container.name].secrets)
         for name in decided.removed:
@@ -66,6 +68,15 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
         "removed": list(decided.removed),
         "diff": _diff(decided, state),
     }
+
+
+def _longest_stop(decided: Plan, state: State) -> int:
+    """Return how long the engine may wait for a container to end: for a present one by its own time, not by the new."""
+    found = [change.container.options["stop_timeout"] for change in decided.changes]
+    for name in [*decided.names(REPLACE), *decided.removed]:
+        own = state.containers[name]["Config"].get("StopTimeout")
+        found.append(_STOP_TIMEOUT if own is None else own if own >= 0 else _ENDLESS)
+    return max(found, default=0)
 
 
 def _owners(workload: Workload, around: Mapping[str, Surroundings], state: State) -> dict[str, tuple[int, int]]:

@@ -9,11 +9,12 @@ from typing import Any, Iterator, Sequence
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import document as documents
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import Workload
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.plan import Plan, plan
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.rollout import Rollout
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import _longest_stop
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
 
@@ -186,11 +187,13 @@ class TestPlan:
 class Engine:
     """Notes what is asked of it; containers are well unless their state says otherwise."""
 
-    def __init__(self, *states: dict[str, Any]) -> None:
+    def __init__(self, *states: dict[str, Any], fails: Sequence[str] = ()) -> None:
         self.calls: list[str] = []
+        self._fails = fails
         self._states = list(states) or [{"Running": True, "Health": {"Status": "healthy"}}]
 
-    def get(self, _path: str) -> Any:
+    def get(self, path: str) -> Any:
+        self._fail(path)
         state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
         return {"State": {"ExitCode": 3, **state}, "RestartCount": state.get("restarts", 0)}
 
@@ -199,6 +202,11 @@ class Engine:
 
     def post(self, path: str, _body: Any = None) -> Any:
         self.calls.append(path.replace("/containers/", ""))
+        self._fail(path)
+
+    def _fail(self, path: str) -> None:
+        if path.replace("/containers/", "") in self._fails:
+            raise EngineError("unreadable", f"The engine did not answer {path}.")
 
     def delete(self, path: str) -> None:
         self.calls.append("remove " + path.replace("/containers/", "").replace("?force=1", ""))
@@ -247,6 +255,28 @@ class TestRollout:
         with pytest.raises(BreakwaterError, match="The former container runs as before"):
             roll(engine, workload({"pids": 50, **PORT}), present(workload(PORT)))
         assert engine.calls[-2:] == ["web.next/stop", "web/start"]
+
+    @pytest.mark.parametrize("failing", ["web/stop", "web.next/start", "web.next/json"])
+    def test_old_container_comes_back_when_the_engine_fails(self, failing: str) -> None:
+        engine = Engine(fails=[failing])
+        with pytest.raises(BreakwaterError, match=f"did not answer /containers/{failing}. The former container runs"):
+            roll(engine, workload({"pids": 50, **PORT}), present(workload(PORT)))
+        assert engine.calls[-2:] == ["web.next/stop", "web/start"]
+
+    def test_old_container_that_stays_down_is_told_of(self) -> None:
+        engine = Engine(fails=["web.next/json", "web.next/stop", "web/start"])
+        with pytest.raises(BreakwaterError, match="is stopped, too, start it yourself: The engine did not answer"):
+            roll(engine, workload({"pids": 50, **PORT}), present(workload(PORT)))
+
+    def test_old_container_is_waited_for_as_long_as_it_may_take(self) -> None:
+        changed = workload({"pids": 50, **PORT}, absent=["gone"])
+        state = present(workload(PORT))
+        for own, seconds in ((None, 10), (300, 300), (-1, 3600)):
+            for name in ("web", "gone"):
+                slow = {**state.containers["web"], "Config": {**state.containers["web"]["Config"], "StopTimeout": own}}
+                told = state._replace(containers={**state.containers, name: slow})
+                assert _longest_stop(decide(changed, told, True), told) == seconds
+        assert _longest_stop(decide(workload({"stop_timeout": 70}), State()), State()) == 70
 
     def test_first_failure_ends_the_run(self) -> None:
         engine = Engine({"Running": False})
