@@ -30,7 +30,9 @@ options:
     default: {}
   parameters:
     description:
-      - Parameters of the kernel's command line, written to C(/etc/default/grub.d/zz-breakwater.cfg).
+      - Parameters of the kernel's command line, written to C(/etc/default/grub.d/zz-breakwater.cfg). When
+        C(update-grub) fails, or leaves one out, the former file is put back.
+      - On a host without C(update-grub), and when a boot did not bring them, they are reported in RV(not_applied).
     type: list
     elements: str
     default: []
@@ -100,7 +102,7 @@ overridden:
       type: str
   sample: []
 reboot_required:
-  description: Kernel parameters that wait for a reboot.
+  description: Kernel parameters that wait for a reboot, by which they come.
   type: list
   elements: str
   returned: success
@@ -122,15 +124,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.kernel import bo
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 
-def write(path: str, text: str | None) -> None:
-    """Make the file's content `text`, or remove the file."""
-    file = ConfigFile(path)
-    if text is None:
-        file.delete()
-    else:
-        file.write(text)
-
-
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan everything, then, outside check mode, do it; BreakwaterError when it can't or must not be done."""
     params = module.params
@@ -143,14 +136,17 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     boot_plan = boot.make_plan(params["parameters"], files)
     texts = {sysctls.PATH: kernel.text, modules.PATH: blocked_text, boot.PATH: boot_plan.text}
     before = {path: ConfigFile(path).read() for path in texts}
-    changed = {path: text for path, text in texts.items() if text != before[path]}
+    changed = {
+        path: text for path, text in texts.items() if text != before[path] or (path == boot.PATH and boot_plan.lacks)
+    }
     refused: list[sysctls.Skipped] = []
     if not module.check_mode:
         for path, text in changed.items():
-            write(path, text)
+            if path != boot.PATH:
+                ConfigFile(path).put(text)
         refused = sysctls.apply(kernel.changes)
         if boot.PATH in changed:
-            boot.apply(SubprocessRunner())
+            boot.apply(boot.PATH, boot_plan.text, files, SubprocessRunner())
     live = {key: values for key, values in kernel.changes.items() if key not in [item.name for item in refused]}
     skipped = [*kernel.skipped, *refused, *in_use, *boot_plan.skipped]
     diffs = [

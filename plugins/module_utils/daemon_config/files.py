@@ -79,6 +79,13 @@ class ConfigFile:
         """Replace the content atomically."""
         self._replace(self.path, text)
 
+    def put(self, text: str | None) -> None:
+        """Replace the content atomically, or remove the file."""
+        if text is None:
+            self.delete()
+        else:
+            self.write(text)
+
     def set_aside(self, suffix: str) -> None:
         """Copy the content, which nobody can read, to PATH + `suffix`."""
         self._replace(self.path + suffix, self.read() or "")

@@ -86,12 +86,18 @@ def make_plan(state: str, files: FileSystem) -> Plan:
         )
     texts = {CONFIG: _config(files, PERMISSIVE), RELABEL: _RELABEL_ALL}
     if "selinux" not in text_of(files, "/sys/kernel/security/lsm") or exists(files, DROP_IN):
-        if not exists(files, boot.GRUB):
+        if boot.obstacle(files):
             raise InputError(
-                f"This host does not boot by GRUB: add {' '.join(_PARAMETERS)} to the command line of its boot loader,"
-                " and boot. Nothing was changed."
+                f"This host does not boot by GRUB with update-grub: add {' '.join(_PARAMETERS)} to the command line of"
+                " its boot loader, and boot. Nothing was changed."
             )
         texts[DROP_IN] = boot.drop_in(_PARAMETERS, HEADER)
+        lost = boot.lost(DROP_IN, texts[DROP_IN], files)
+        if lost:
+            raise InputError(
+                f"The last boot was without {' '.join(lost)}, though {boot.GENERATED} has it: see to what boots this"
+                " host. Nothing was changed."
+            )
     return Plan(texts, PERMISSIVE, True)
 
 
@@ -119,13 +125,10 @@ def apply(plan: Plan, files: FileSystem, commands: CommandRunner, root: str = ""
     """Write the files, let GRUB know, and set the kernel's mode; BreakwaterError when one of them refuses."""
     changed = changes(plan, files)
     for path, text in changed.items():
-        file = ConfigFile(root + path)
-        if text is None:
-            file.delete()
-        else:
-            file.write(text)
-    if DROP_IN in changed:
-        boot.apply(commands, DROP_IN)
+        if path != DROP_IN:
+            ConfigFile(root + path).put(text)
+    if DROP_IN in changed:  # at last, since a boot with SELinux must not be before that mode and labels are prepared
+        boot.apply(DROP_IN, changed[DROP_IN], files, commands, root)
     kernel = selinux_mode(files)
     if kernel not in (DISABLED, plan.mode):
         try:
@@ -138,9 +141,13 @@ def apply(plan: Plan, files: FileSystem, commands: CommandRunner, root: str = ""
 
 
 def changes(plan: Plan, files: FileSystem) -> dict[str, str | None]:
-    """Return the texts of the files that are to change, None for those to remove."""
+    """Return the texts of the files that are to change, None for those to remove.
+
+    GRUB may not have been told of its own before.
+    """
     return {
         path: text
         for path, text in plan.texts.items()
         if (exists(files, path) if text is None else not exists(files, path) or text_of(files, path) != text)
+        or (path == DROP_IN and boot.lacking(text, files))
     }

@@ -32,7 +32,9 @@ def files(tmp_path: Path, write: Write) -> LocalFileSystem:
     (tmp_path / "proc/self/ns").mkdir(parents=True)
     (tmp_path / "proc/self/ns/pid").symlink_to(MACHINE)
     write("/proc/cmdline", "root=/dev/vda quiet\n")
+    write("/proc/stat", f"btime {proc.BOOT_TIME}\n")
     write("/etc/default/grub", "")
+    write("/usr/sbin/update-grub", "")
     write("kernel.osrelease", "6.12.48+deb13-amd64\n")
     return LocalFileSystem(str(tmp_path))
 

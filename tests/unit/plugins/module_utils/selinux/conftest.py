@@ -35,6 +35,7 @@ def files(tmp_path: Path, write: Write) -> LocalFileSystem:
     write("/boot/config-6.12.48+deb13-amd64", "CONFIG_SECURITY_SELINUX=y\n")
     write("/sys/kernel/security/lsm", "lockdown,capability,landlock,yama,apparmor")
     write("/etc/default/grub", "")
+    write("/usr/sbin/update-grub", "")
     write("/etc/selinux/config", "# comment\nSELINUX=permissive\nSELINUXTYPE=default\n")
     return LocalFileSystem(str(tmp_path))
 

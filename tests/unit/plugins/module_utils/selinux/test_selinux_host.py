@@ -8,25 +8,20 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux import host
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+from ansible_collections.breakwater.docker.tests.unit.fakes.grub import Grub
 
 Write = Callable[[str, str], None]
-
-
-def grub() -> RecordedCommands:
-    commands = RecordedCommands()
-    commands.answer("update-grub")
-    return commands
 
 
 @pytest.mark.parametrize("state", [host.ENFORCING, host.PERMISSIVE])
 def test_host_under_apparmor_boots_permissive_and_labels_first(
     files: LocalFileSystem, tmp_path: Path, state: str
 ) -> None:
-    commands = grub()
+    commands = Grub(tmp_path)
     plan = host.make_plan(state, files)
     assert (plan.mode, plan.reboot) == (host.PERMISSIVE, True)
     assert set(host.changes(plan, files)) == {host.DROP_IN, host.RELABEL}
@@ -35,6 +30,27 @@ def test_host_under_apparmor_boots_permissive_and_labels_first(
     assert "security=selinux selinux=1" in (tmp_path / host.DROP_IN[1:]).read_text()
     assert (tmp_path / ".autorelabel").read_text() == "-F\n"
     assert host.changes(host.make_plan(state, files), files) == {}, "nothing changes until it has booted"
+
+
+def test_grub_is_told_of_the_drop_in_until_it_passes_it(files: LocalFileSystem, tmp_path: Path) -> None:
+    refusing = RecordedCommands()
+    refusing.answer("update-grub", rc=1, stderr="no space left on device\n")
+    plan = host.make_plan(host.PERMISSIVE, files)
+    with pytest.raises(BreakwaterError, match="update-grub failed: no space left"):
+        host.apply(plan, files, refusing, str(tmp_path))
+    assert not (tmp_path / host.DROP_IN[1:]).exists()
+    (tmp_path / "etc/default/grub.d").mkdir(exist_ok=True)
+    (tmp_path / host.DROP_IN[1:]).write_text(plan.texts[host.DROP_IN] or "")
+    assert set(host.changes(plan, files)) == {host.DROP_IN}, "a run was killed after it had written the file"
+    host.apply(plan, files, Grub(tmp_path), str(tmp_path))
+    assert host.changes(plan, files) == {}
+
+
+def test_boot_that_does_not_bring_selinux_is_not_repeated(files: LocalFileSystem, tmp_path: Path) -> None:
+    host.apply(host.make_plan(host.PERMISSIVE, files), files, Grub(tmp_path), str(tmp_path))
+    (tmp_path / "proc/stat").write_text("btime 32503680000\n")
+    with pytest.raises(InputError, match="The last boot was without security=selinux selinux=1"):
+        host.make_plan(host.PERMISSIVE, files)
 
 
 def test_host_without_a_configuration_gets_one(files: LocalFileSystem, tmp_path: Path) -> None:
@@ -65,7 +81,7 @@ def test_disabling_takes_everything_back(permissive: LocalFileSystem, write: Wri
     write("/sys/fs/selinux/enforce", "1")
     write(host.DROP_IN, "GRUB_CMDLINE_LINUX=...")
     write(host.RELABEL, "-F\n")
-    commands = grub()
+    commands = Grub(tmp_path)
     plan = host.make_plan(host.DISABLED, permissive)
     assert (plan.mode, plan.reboot) == (host.PERMISSIVE, True)
     host.apply(plan, permissive, commands, str(tmp_path))
