@@ -33,44 +33,46 @@ CONTAINERS = {
     " --security-opt no-new-privileges=false --security-opt systempaths=unconfined --device /dev/null:/dev/x"
     " --cgroup-parent /special --ulimit nofile=100 --memory 64m --pids-limit 50 --user 0:0",
     "nested": "-v /run:/host-run --volumes-from data --userns host --user 1000",
+    "joined": "--network container:privileged --pid container:privileged --ipc container:privileged -v overlay:/o"
+    " -v /srv/ci:/ci",
 }
 #: The expected status of a control by container, in the order of CONTAINERS: pass, fail, manual or - (not applicable).
 VERDICTS = {
-    "container_capabilities_not_added": "pass pass pass fail pass",
-    "container_not_privileged": "pass pass fail pass pass",
-    "container_no_sensitive_mounts": "pass pass pass fail fail",
-    "container_no_low_ports": "pass pass pass fail pass",
-    "container_ports_needed": "- - - manual -",
-    "container_not_in_host_network": "pass pass fail pass pass",
-    "container_memory_limited": "pass fail fail pass fail",
-    "container_cpu_limited": "pass fail fail fail fail",
-    "container_read_only": "pass fail fail fail fail",
-    "container_ports_on_named_address": "- - - fail -",
-    "container_restarts_limited": "pass pass fail pass pass",
-    "container_not_in_host_pid": "pass pass fail pass pass",
-    "container_not_in_host_ipc": "pass pass fail pass pass",
-    "container_no_devices": "pass pass pass fail pass",
-    "container_ulimits_reviewed": "- - - manual -",
-    "container_no_shared_propagation": "pass pass fail pass pass",
-    "container_not_in_host_uts": "pass pass fail pass pass",
-    "container_seccomp_filtered": "pass pass fail fail pass",
-    "container_default_cgroup": "pass pass pass fail pass",
-    "container_no_new_privileges": "pass fail fail fail fail",
-    "container_health_check": "pass fail fail fail fail",
-    "container_image_current": "pass pass pass pass pass",
-    "container_pids_limited": "pass fail fail pass fail",
-    "container_not_on_default_bridge": "pass fail pass fail fail",
-    "container_not_in_host_userns": "pass pass pass pass fail",
-    "container_no_engine_socket": "pass pass fail pass fail",
-    "container_no_dangerous_capabilities": "pass pass fail fail pass",
-    "container_capabilities_dropped": "pass fail fail fail fail",
-    "container_user_not_root": "pass fail fail fail pass",
-    "container_kernel_agrees": "pass pass pass pass pass",
-    "container_system_paths_masked": "pass pass fail fail pass",
-    "container_no_secrets_in_environment": "pass pass fail pass pass",
-    "container_logs_bounded": "pass fail fail fail fail",
-    "container_volumes_separated": "pass pass pass pass fail",
-    "container_no_ssh_server": "pass pass pass pass pass",
+    "container_capabilities_not_added": "pass pass pass fail pass pass",
+    "container_not_privileged": "pass pass fail pass pass pass",
+    "container_no_sensitive_mounts": "pass pass pass fail fail fail",
+    "container_no_low_ports": "pass pass pass fail pass pass",
+    "container_ports_needed": "- - - manual - -",
+    "container_not_in_host_network": "pass pass fail pass pass fail",
+    "container_memory_limited": "pass fail fail pass fail fail",
+    "container_cpu_limited": "pass fail fail fail fail fail",
+    "container_read_only": "pass fail fail fail fail fail",
+    "container_ports_on_named_address": "- - - fail - -",
+    "container_restarts_limited": "pass pass fail pass pass pass",
+    "container_not_in_host_pid": "pass pass fail pass pass fail",
+    "container_not_in_host_ipc": "pass pass fail pass pass fail",
+    "container_no_devices": "pass pass pass fail pass pass",
+    "container_ulimits_reviewed": "- - - manual - -",
+    "container_no_shared_propagation": "pass pass fail pass pass pass",
+    "container_not_in_host_uts": "pass pass fail pass pass pass",
+    "container_seccomp_filtered": "pass pass fail fail pass pass",
+    "container_default_cgroup": "pass pass pass fail pass pass",
+    "container_no_new_privileges": "pass fail fail fail fail fail",
+    "container_health_check": "pass fail fail fail fail fail",
+    "container_image_current": "pass pass pass pass pass pass",
+    "container_pids_limited": "pass fail fail pass fail fail",
+    "container_not_on_default_bridge": "pass fail pass fail fail pass",
+    "container_not_in_host_userns": "pass pass pass pass fail pass",
+    "container_no_engine_socket": "pass pass fail pass fail pass",
+    "container_no_dangerous_capabilities": "pass pass fail fail pass pass",
+    "container_capabilities_dropped": "pass fail fail fail fail fail",
+    "container_user_not_root": "pass fail fail fail pass fail",
+    "container_kernel_agrees": "pass pass pass pass pass pass",
+    "container_system_paths_masked": "pass pass fail fail pass pass",
+    "container_no_secrets_in_environment": "pass pass fail pass pass pass",
+    "container_logs_bounded": "pass fail fail fail fail fail",
+    "container_volumes_separated": "pass pass pass pass fail pass",
+    "container_no_ssh_server": "pass pass pass pass pass pass",
 }
 
 
@@ -102,6 +104,7 @@ def host() -> Iterator[container_host.ContainerHost]:
     with container_host.started(NAME) as machine:
         machine.run("docker load -qi /usr/share/breakwater/busybox.tar && docker network create own")
         machine.run("mkdir /srv/s; mount -t tmpfs none /srv/s; mount --make-shared /srv/s")
+        machine.run("docker volume create -o type=overlay -o device=overlay -o o=lowerdir=/srv/s:/etc overlay")
         machine.run("docker create --name data -v shared:/data busybox:local true")
         for name, options in CONTAINERS.items():
             machine.run(f"docker run -d --name {name} {options} busybox:local sleep 1000")
@@ -121,8 +124,12 @@ def second(first: Audit, host: container_host.ContainerHost, tmp_path_factory: p
     host.run(
         f"mkdir -p /etc/systemd/system/docker.service.d; printf '{unit}' > /etc/systemd/system/docker.service.d/x.conf"
     )
-    host.run('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json; systemctl daemon-reload')
-    host.run("systemctl restart docker")
+    host.run('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json')
+    socket = "[Socket]\nListenStream=/srv/ci/docker.sock\n"
+    host.run(
+        f"mkdir /etc/systemd/system/docker.socket.d; printf '{socket}' > /etc/systemd/system/docker.socket.d/x.conf"
+    )
+    host.run("systemctl stop docker docker.socket; systemctl daemon-reload; systemctl start docker")
     host.run("docker swarm init --advertise-addr eth0 >/dev/null; docker network create -d overlay plain")
     host.run("docker service create --detach --name web -e API_TOKEN=hunter2-planted --replicas 0 busybox:local true")
     host.run("mkdir -p /etc/audit/rules.d; echo '-w /usr/sbin/dockerd-foo -p wa' > /etc/audit/rules.d/x.rules")
@@ -197,6 +204,11 @@ def test_a_container_that_does_not_run_is_judged_too(first: Audit) -> None:
 )
 def test_the_host_before_and_after(first: Audit, second: Audit, control: str, before: str, after: str) -> None:
     assert (first.status(control), second.status(control)) == (before, after)
+
+
+def test_a_directory_with_the_engines_second_socket_is_no_longer_harmless(first: Audit, second: Audit) -> None:
+    found = [audit.statuses("container_no_engine_socket")["joined"] for audit in (first, second)]
+    assert found == ["pass", "fail"]
 
 
 def test_audit_rules_of_files_and_of_the_kernel_are_told_apart(second: Audit) -> None:

@@ -14,6 +14,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
     volume_paths,
     volume_writers,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_namespaces import (
+    Neighbourhood,
+    neighbourhood,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
@@ -36,6 +40,7 @@ class _Estate(NamedTuple):
     image_ids: Mapping[str, str]
     """Image ids by the tags that point to them now."""
     mounts: MountTable
+    neighbours: Neighbourhood
     info: Mapping[str, Any]
     """The engine's `/info`."""
 
@@ -62,7 +67,8 @@ def collect(
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     data_root = daemon["data_root"] or DATA_ROOT
     mounts = MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected))
-    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, documents.info)
+    neighbours = neighbourhood(inspected)
+    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, neighbours, documents.info)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 
 
@@ -260,10 +266,11 @@ _FIELDS = {
     "selinux_disabled": lambda s: confinement.selinux_disabled(s.doc),
     "system_paths_unmasked": _unmasked,
     "read_only": lambda s: s.doc.boolean("HostConfig", "ReadonlyRootfs"),
-    "network_mode": lambda s: s.doc.string("HostConfig", "NetworkMode"),
-    "networks": lambda s: sorted(s.doc.mapping("NetworkSettings", "Networks")),
-    "pid_mode": lambda s: s.doc.string("HostConfig", "PidMode"),
-    "ipc_mode": lambda s: s.doc.string("HostConfig", "IpcMode"),
+    "network_mode": lambda s: s.estate.neighbours.mode(s.doc, "network"),
+    "networks": lambda s: sorted(s.estate.neighbours.owner(s.doc, "network").mapping("NetworkSettings", "Networks")),
+    "pid_mode": lambda s: s.estate.neighbours.mode(s.doc, "pid"),
+    "ipc_mode": lambda s: s.estate.neighbours.mode(s.doc, "ipc"),
+    "joined_namespaces": lambda s: s.estate.neighbours.joined(s.doc),
     "uts_mode": lambda s: s.doc.string("HostConfig", "UTSMode"),
     "userns_mode": lambda s: s.doc.string("HostConfig", "UsernsMode"),
     "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),

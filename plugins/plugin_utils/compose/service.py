@@ -54,7 +54,6 @@ def described(project: Project, name: str) -> Described:
 def _host_config(project: Project, service: Mapping[str, Any]) -> dict[str, Any]:
     limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     logging = service.get("logging") or {}
-    mode = _word(service, "network_mode")
     return {
         "CapAdd": _strings(service.get("cap_add")),
         "CapDrop": _strings(service.get("cap_drop")),
@@ -65,14 +64,14 @@ def _host_config(project: Project, service: Mapping[str, Any]) -> dict[str, Any]
         "DeviceCgroupRules": _strings(service.get("device_cgroup_rules")),
         "DeviceRequests": _requests(service),
         "Devices": [{"PathOnHost": _device(item)} for item in service.get("devices") or []],
-        "IpcMode": _word(service, "ipc") or "private",
+        "IpcMode": _joined(service, "ipc") or "private",
         "LogConfig": {"Type": str(logging.get("driver") or "json-file"), "Config": _texts(logging.get("options"))},
         "MaskedPaths": [] if "systempaths=unconfined" in _options(service) else ["/proc/kcore"],
         "Memory": _bytes(service.get("mem_limit", limits.get("memory"))),
         "NanoCpus": int(float(service.get("cpus", limits.get("cpus")) or 0) * _BILLION),
-        "NetworkMode": mode.replace("service:", "container:") or _networks(project, service)[0],
+        "NetworkMode": _joined(service, "network_mode") or _networks(project, service)[0],
         "OomKillDisable": _true(service, "oom_kill_disable"),
-        "PidMode": _word(service, "pid"),
+        "PidMode": _joined(service, "pid"),
         "PidsLimit": int(service.get("pids_limit", limits.get("pids")) or 0),
         "PortBindings": _ports(service.get("ports") or []),
         "Privileged": _true(service, "privileged"),
@@ -100,6 +99,11 @@ def _word(service: Mapping[str, Any], key: str) -> str:
     if AT_RUN_TIME in text:
         raise ValueError(f"{key} is {text}: give its variable a value")
     return text
+
+
+def _joined(service: Mapping[str, Any], key: str) -> str:
+    """Return the mode of a namespace: that of another service is its container's."""
+    return re.sub("^service:", "container:", _word(service, key))
 
 
 def _strings(raw: Any) -> list[str]:

@@ -142,6 +142,17 @@ def test_risky_container(tmp_path: Path) -> None:
     assert "hunter2" not in str(found)
 
 
+def test_joined_namespaces_are_those_of_the_host_where_their_owner_has_these(tmp_path: Path) -> None:
+    doc = inspected("stopped")
+    modes = {f"{kind}Mode": f"container:{inspected('risky')['Id']}" for kind in ("Network", "Pid", "Ipc")}
+    doc = {**doc, "HostConfig": {**doc["HostConfig"], **modes}, "NetworkSettings": {"Networks": {}, "Ports": {}}}
+    found = collect(tmp_path, doc, inspected("risky"))[0]
+    assert found["unreadable"] == {}
+    fields = ("network_mode", "pid_mode", "networks", "joined_namespaces")
+    joined = ["network of risky", "pid of risky", "ipc of risky"]
+    assert [found[field] for field in fields] == ["host", "host", ["host"], joined]
+
+
 def test_stopped_container_has_no_kernel_view(tmp_path: Path) -> None:
     [found] = collect(tmp_path, inspected("stopped"))
     assert found["unreadable"] == {}

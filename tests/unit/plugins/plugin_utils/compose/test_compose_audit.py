@@ -236,6 +236,17 @@ def test_what_is_known_at_run_time_only_is_no_pass(tmp_path: Path, changes: dict
     assert failed(findings(tmp_path, with_service(**changes)), "error") == controls
 
 
+@pytest.mark.parametrize(("key", "kind"), [("network_mode", "network"), ("pid", "pid"), ("ipc", "ipc")])
+@pytest.mark.parametrize(("mode", "statuses"), [("host", {"fail"}), (None, {"pass"})])
+def test_namespaces_of_another_service_are_what_that_one_has(
+    tmp_path: Path, key: str, kind: str, mode: str | None, statuses: set[str]
+) -> None:
+    document = yaml.safe_load(with_service(**{key: mode, "ports": None}))
+    document["services"]["helper"] = {**document["services"]["web"], key: "service:web"}
+    found = findings(tmp_path, yaml.safe_dump(document))
+    assert {item.status for item in found if item.control == f"container_not_in_host_{kind}"} == statuses
+
+
 @pytest.mark.parametrize("key", ["privileged", "read_only", "network_mode", "pid", "ipc", "userns_mode"])
 def test_what_decides_by_itself_has_to_be_known(tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match=rf"service web .*: {key} is"):
