@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-import os.path
+import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import KEYS
@@ -132,21 +132,19 @@ def read_settings(files: FileSystem, processes: ProcessTable, socket_path: str) 
     Where only one dockerd runs it is taken to be the one: a socket that systemd opened is not in its arguments.
     """
     owner = _owner(files, socket_path)
-    known = [
-        _settings_of(files, process) for process in processes.daemons if owner is None or process.uid in (0, owner)
-    ]
+    known = [_settings_of(files, process) for process in processes.daemons if process.uid in (0, owner)]
     serving = [settings for settings in known if _normal(socket_path) in _socket_paths(settings)]
     if serving or len(known) == 1:
         return (serving or known)[0]
     return DaemonSettings()
 
 
-def _owner(files: FileSystem, socket_path: str) -> int | None:
+def _owner(files: FileSystem, socket_path: str) -> int:
     """Return whose socket it is: every user can start a program called dockerd, with arguments that look good."""
     try:
         return files.stat(socket_path).st_uid
     except OSError:
-        return None
+        return os.geteuid()
 
 
 def _normal(path: str) -> str:

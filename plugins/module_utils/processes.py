@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # One scan of /proc: the Docker daemons and registries of this host, and the processes of each container. Sources:
 # proc_pid_stat(5), proc_pid_status(5), cgroups(7). Of other processes only the command name is read: a command line can
-# hold secrets.
+# hold secrets. A name and a command line are a process's own words, which anybody can choose; who speaks is told by the
+# kernel: its user, its namespaces, its control group, its program.
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -34,7 +36,7 @@ class DaemonProcess(NamedTuple):
 
 
 class RegistryProcess(NamedTuple):
-    """A running registry; `cgroups` are the lines of its control groups, `nested` means a PID namespace of its own."""
+    """A running registry; `cgroups` are the lines of its control groups, `nested` means that it runs in a container."""
 
     pid: int
     command: str
@@ -60,22 +62,33 @@ def scan(files: FileSystem) -> ProcessTable:
         pids = sorted(int(name) for name in files.listdir("/proc") if _PID.fullmatch(name))
     except OSError:
         pids = []
+    around = _containers_around(files)
     for pid in pids:
         try:
-            command, stat = _read_stat(files, pid)
-            if pid == _KTHREADD or int(stat[_PARENT]) == _KTHREADD:
+            command, fields = _read_stat(files, pid)
+            if pid == _KTHREADD or int(fields[_PARENT]) == _KTHREADD:
                 continue
-            if command == "dockerd":
-                daemons.extend(_read_daemon(files, pid, int(stat[_START_TICKS])))
             cgroups = files.read_text(f"/proc/{pid}/cgroup", _PAGE)
             # A container inside a container has both ids in its path, and is a part of both.
-            for container_id in set(_CONTAINER_ID.findall(cgroups)):
+            identifiers = set(_CONTAINER_ID.findall(cgroups))
+            for container_id in identifiers:
                 containers.setdefault(container_id, []).append((pid, command))
+            contained = not identifiers <= around
+            if command == "dockerd" and not contained:
+                daemons.extend(_read_daemon(files, pid, int(fields[_START_TICKS])))
             if command in _REGISTRIES:
-                registries.extend(_read_registry(files, pid, command, cgroups))
+                registries.extend(_read_registry(files, pid, command, cgroups, contained))
         except (OSError, ValueError, IndexError):
             continue
     return ProcessTable(tuple(daemons), containers, tuple(registries))
+
+
+def _containers_around(files: FileSystem) -> set[str]:
+    """Return the ids of the containers that this host itself is, none for a machine."""
+    try:
+        return set(_CONTAINER_ID.findall(files.read_text("/proc/self/cgroup", _PAGE)))
+    except OSError:
+        return set()
 
 
 def _read_stat(files: FileSystem, pid: int) -> tuple[str, list[str]]:
@@ -85,8 +98,7 @@ def _read_stat(files: FileSystem, pid: int) -> tuple[str, list[str]]:
 
 def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonProcess]:
     status = read_status(files, pid)
-    # Leftmost is the PID in our namespace; a further one means that the daemon belongs to a nested container host.
-    if len(status.get("NSpid", "").split()) > 1:
+    if not _is_of_the_host(files, pid, status):
         return []
     try:
         environment: Mapping[str, str] | None = dict(
@@ -100,17 +112,30 @@ def _read_daemon(files: FileSystem, pid: int, start_ticks: int) -> list[DaemonPr
     return [DaemonProcess(pid, uid, tuple(arguments), environment, started)]
 
 
-def _read_registry(files: FileSystem, pid: int, command: str, cgroups: str) -> list[RegistryProcess]:
+def _is_of_the_host(files: FileSystem, pid: int, status: Mapping[str, str]) -> bool:
+    """Tell whether a process is in the host's PID namespace and was started by its own user."""
+    # Leftmost is the PID in our namespace; a further one means that it belongs to a nested container host.
+    if len(status.get("NSpid", "").split()) != 1:
+        return False
+    try:
+        # What asks for a password as root, such as sudo, has the name and the arguments that its caller gave it.
+        return not files.stat(f"/proc/{pid}/exe").st_mode & stat.S_ISUID
+    except OSError:
+        return True
+
+
+def _read_registry(files: FileSystem, pid: int, command: str, cgroups: str, contained: bool) -> list[RegistryProcess]:
     arguments = tuple(files.read_text(f"/proc/{pid}/cmdline", _PAGE).rstrip("\0").split("\0"))
     if "serve" not in arguments:  # it collects garbage, or is another program of that name
         return []
-    nested = len(read_status(files, pid).get("NSpid", "").split()) > 1
+    nested = contained or not _is_of_the_host(files, pid, read_status(files, pid))
     return [RegistryProcess(pid, command, arguments, cgroups, nested)]
 
 
 def read_status(files: FileSystem, pid: int) -> dict[str, str]:
     """Return the fields of /proc/PID/status as they are written; OSError when the process is gone or hidden."""
-    lines = files.read_text(f"/proc/{pid}/status", _PAGE).splitlines()
+    # more than a page where the process is in many groups, whose line stands before those about its namespaces
+    lines = files.read_text(f"/proc/{pid}/status").split("\n")
     return {name: value for name, _separator, value in (line.partition(":\t") for line in lines)}
 
 

@@ -17,7 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys impo
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess, scan
 
 UNIT = "docker.service"
 DEFAULT_SOCKET = "/run/docker.sock"
@@ -67,9 +67,13 @@ class EngineHost:
     def _read_unit(self) -> Unit:
         if self.systemd:
             return read_unit(UNIT, self._files, self._commands)
-        running = scan(self._files).daemons
+        running = self._daemons()
         command = running[0].arguments if running else ()
         return Unit(loaded=False, active_state="active" if running else "inactive", command=command, environment={})
+
+    def _daemons(self) -> list[DaemonProcess]:
+        """Return root's daemons: those of users are theirs to configure."""
+        return [process for process in scan(self._files).daemons if process.uid == 0]
 
     @property
     def can_restart(self) -> bool:
@@ -149,7 +153,7 @@ class EngineHost:
             self._systemctl("kill", unit=("--kill-who=main", "--signal=HUP", UNIT))
             self._check_reload(cursor)
             return
-        for process in scan(self._files).daemons:
+        for process in self._daemons():
             self._send_signal(process.pid, signal.SIGHUP)
 
     def daemon_reload(self) -> None:

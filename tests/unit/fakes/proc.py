@@ -9,6 +9,7 @@ from pathlib import Path
 BOOT_TIME = 1_700_000_000
 TICKS = 100
 _STATUS = {
+    "Groups": "0",
     "NSpid": "{pid}",
     "Uid": "0\t0\t0\t0",
     "CapBnd": "00000000a80425fb",

@@ -97,6 +97,11 @@ def test_file_of_a_dockerd_that_cannot_serve_the_socket_is_not_read(tmp_path: Pa
     assert "/home/mallory/x" not in files.read
 
 
+def test_dockerd_of_a_user_is_not_what_served_a_socket_that_is_gone(tmp_path: Path) -> None:
+    dockerd(tmp_path, "-H", f"unix://{SOCKET}", Uid=f"{os.geteuid() + 1}\t0\t0\t0")
+    assert settings(tmp_path).process is None
+
+
 @pytest.mark.parametrize("text", ['{"icc": ', "[]", "null", "[" * 100_000])
 def test_broken_file_makes_its_settings_unknown(tmp_path: Path, text: str) -> None:
     dockerd(tmp_path, "--icc=false")
@@ -123,7 +128,8 @@ def test_empty_and_missing_files_are_defaults(tmp_path: Path) -> None:
     assert found.config_changed is not None
 
 
-def test_daemon_is_found_by_its_socket(tmp_path: Path) -> None:
+def test_daemon_is_found_by_its_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)  # whose socket one is that is not there
     dockerd(tmp_path, pid=10)
     environment = "XDG_RUNTIME_DIR=/run/user/1000\0HOME=/home/deploy\0"
     dockerd(tmp_path, pid=11, environment=environment, Uid="1000\t1000\t1000\t1000")

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import read_status, scan
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import BOOT_TIME, dockerd, process, write
 
 A, B = "a" * 64, "b" * 64
@@ -33,6 +35,44 @@ def test_dockerd_of_a_nested_host_is_not_ours(tmp_path: Path) -> None:
     assert ours.arguments == ("/usr/bin/dockerd", "-H", "fd://")
     assert ours.environment == {"HOME": "/root", "X": "1=2"}
     assert (rootless.pid, rootless.uid) == (950, 1000)
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        {"NSpid": "600\t7", "Groups": " ".join(str(group) for group in range(60_000))},
+        {"NSpid": ""},
+        {"cgroup": f"/docker/{A}"},  # of the host's PID namespace, by --pid=host
+        {"cgroup": f"/docker/{B}/docker/{A}"},
+    ],
+)
+def test_process_of_a_container_is_no_dockerd_or_registry_of_the_host(tmp_path: Path, disguise: dict[str, str]) -> None:
+    write(tmp_path, "/proc/self/cgroup", f"0::/docker/{B}\n")
+    dockerd(tmp_path, cgroup=f"/docker/{B}/system.slice/docker.service")
+    dockerd(tmp_path, "-H", "unix:///var/run/docker.sock", pid=600, **disguise)
+    process(tmp_path, 601, "registry", **disguise)
+    write(tmp_path, "/proc/601/cmdline", "registry\0serve\0/etc/config.yml\0")
+    table = scan(LocalFileSystem(str(tmp_path)))
+    assert [daemon.pid for daemon in table.daemons] == [700]
+    assert [registry.nested for registry in table.registries] == [True]
+
+
+def test_setuid_program_that_a_user_calls_dockerd_is_none(tmp_path: Path) -> None:
+    sudo = write(tmp_path, "/usr/bin/sudo", "")
+    sudo.chmod(0o4755)
+    (dockerd(tmp_path, "-H", "id", "--host=unix:///run/docker.sock") / "exe").symlink_to(sudo)
+    assert scan(LocalFileSystem(str(tmp_path))).daemons == ()
+
+
+def test_many_groups_hide_nothing_of_a_status(tmp_path: Path) -> None:
+    process(tmp_path, 10, "nginx", Groups=" ".join(str(group) for group in range(60_000)))
+    status = read_status(LocalFileSystem(str(tmp_path)), 10)
+    assert (status["CapBnd"], status["Seccomp"]) == ("00000000a80425fb", "2")
+
+
+def test_name_with_a_line_break_forges_no_field(tmp_path: Path) -> None:
+    process(tmp_path, 10, "x\x0bDebug:\t0")
+    assert "Debug" not in read_status(LocalFileSystem(str(tmp_path)), 10)
 
 
 def test_hidden_environment_is_unknown(tmp_path: Path) -> None:

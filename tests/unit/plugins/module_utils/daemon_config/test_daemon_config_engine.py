@@ -20,6 +20,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.en
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import dockerd
 
 UNIT = """\
 ExecStart={ path=/usr/sbin/dockerd ; argv[]=/usr/sbin/dockerd -H fd:// --config-file /etc/d.json ; ignore_errors=no ; }
@@ -207,13 +208,8 @@ def test_reload_by_systemd_or_by_signal(tmp_path: Path, monkeypatch: pytest.Monk
     host.reload()
     assert "systemctl kill --kill-who=main --signal=HUP docker.service" in commands.seen
 
-    (tmp_path / "b/proc/42").mkdir(parents=True)
-    (tmp_path / "b/proc/stat").write_text("btime 1\n")
-    (tmp_path / "b/proc/42/stat").write_text("42 (dockerd) S 1 " + "0 " * 30)
-    (tmp_path / "b/proc/42/cgroup").write_text("0::/\n")
-    (tmp_path / "b/proc/42/status").write_text("Uid:\t0\t0\t0\t0\n")
-    (tmp_path / "b/proc/42/environ").write_text("")
-    (tmp_path / "b/proc/42/cmdline").write_text("dockerd\0--debug\0")
+    dockerd(tmp_path / "b", "--data-root=/home/u", pid=41, Uid="1000\t1000\t1000\t1000")
+    dockerd(tmp_path / "b", "--debug", pid=42)
     host, commands, signals = make(tmp_path / "b", systemd=False)
     assert not host.can_restart
     assert host.unit.arguments(False) == ["--debug"]
