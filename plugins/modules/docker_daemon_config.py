@@ -97,7 +97,9 @@ attributes:
     description: Shows the settings before and after, secrets hidden.
   idempotent:
     support: full
-    description: Changes nothing when the file has the settings already, however it is formatted.
+    description:
+      - Changes nothing when the file has the settings already, however it is formatted, and nothing that the engine
+        tells contradicts them. Where somebody wrote them into the file and left it at that, they are made effective.
 notes:
   - Runs as root. Needs nothing but Python's standard library on the host.
   - Without systemd only changes that a reload makes effective are applied to a running engine.
@@ -300,7 +302,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     if assumed is not None:
         current = running = assumed
-        state = replace(state, network={})  # the earlier task has told what its default network comes to
+        state = replace(state, network={}, shown={})  # the earlier task has told what comes into force
     elif current is None:
         module.warn(
             f"{file.path} can't be parsed: a new one replaces it; it is kept as {file.path}.breakwater-invalid."

@@ -483,6 +483,22 @@ def test_two_runs_at_once_take_turns(engine: Engine) -> None:
     engine.assert_converges({"debug": None})
 
 
+def test_file_that_dockerd_was_not_told_of_costs_no_container(engine: Engine) -> None:
+    """Whoever wrote live-restore into the file thinks that it keeps containers; an upgrade would trust it, too."""
+    engine.unharden()
+    engine.host.run(written(FILE, json.dumps({**engine.old, "live-restore": True}), "644"))
+    dockerd = engine.host.run("pidof dockerd")
+    run = ansible_runs.start_module("docker_daemon_config", NAME, config={"live-restore": True})
+    said = ansible_runs.finished(run)
+    assert re.search('CHANGED(?s:.*)"action": "reload"(?s:.*)"restart_allowed": true', said), said
+    assert engine.host.run("pidof dockerd") == dockerd
+    engine.host.run("systemctl restart docker")
+    engine.assert_unharmed("old")
+    engine.unharden()
+    engine.host.run(written(FILE, json.dumps(engine.new), "644"))
+    engine.assert_converges()
+
+
 def test_downgrade_to_an_engine_that_does_not_know_a_key(engine: Engine) -> None:
     """The engine can't start by the file; live-restore has kept the container."""
     engine.unharden()

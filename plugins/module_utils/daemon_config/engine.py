@@ -32,6 +32,8 @@ _SHOWN_AS = {
 }
 #: The first version with `dockerd --validate`.
 _VALIDATES_SINCE = (23, 0)
+#: The first version that shows whether it runs with no-new-privileges.
+_SHOWS_PRIVILEGES_SINCE = (26, 1)
 _POLL_SECONDS = 0.25
 #: How long an engine that is just being started may take to answer before it counts as down.
 _SETTLE_SECONDS = 10.0
@@ -115,6 +117,7 @@ class EngineHost:
             storage_driver=info.get("Driver"),
             data_root=info.get("DockerRootDir"),
             network=(self._get(socket, "/networks/bridge") or {}).get("Options") or {},
+            shown=_shown(info),
         )
 
     def answers(self, socket: str) -> bool:
@@ -226,6 +229,18 @@ def mismatches(document: Mapping[str, Any], info: Mapping[str, Any] | None) -> S
         for key, field in _SHOWN_AS.items()
         if key in document and info.get(field) != document[key]
     ]
+
+
+def _shown(info: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what keys have come to by the engine's `/info`, null for user namespaces that are not in use."""
+    shown = {key: info[field] for key, field in _SHOWN_AS.items() if field in info}
+    options = info.get("SecurityOptions")
+    if options is not None and not any(option.startswith("name=userns") for option in options):
+        shown["userns-remap"] = None
+    version = re.match(r"\d\S*", info.get("ServerVersion") or "")
+    if options is not None and version and version_tuple(version.group()) >= _SHOWS_PRIVILEGES_SINCE:
+        shown["no-new-privileges"] = "name=no-new-privileges" in options
+    return shown
 
 
 def config_file_of(arguments: Sequence[str]) -> str | None:

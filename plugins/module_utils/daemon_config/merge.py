@@ -45,6 +45,8 @@ class EngineState:
     data_root: str | None = None
     network: Mapping[str, str] = field(default_factory=dict)
     """Options of the default network, `bridge`."""
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    """What keys have come to, as far as the engine tells."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def make_plan(
     None for `running` says that nobody knows what it runs by. The profile overrides the file (save for limits
     that the site has set), and the user overrides both. InputError when the user asks for what can't be.
     """
+    running = None if running is None else _in_force(running, state)
     check_config(defaults, None)
     check_config(config, state.version)
     driver = _planned_log_driver(current, defaults, config)
@@ -217,6 +220,14 @@ def _misfit(name: str, value: Any, driver: str, wanted: Mapping[str, Any], state
     }
     misfit, reason = misfits.get(name, (False, ""))
     return reason if misfit else None
+
+
+def _in_force(running: Mapping[str, Any], state: EngineState) -> Document:
+    """Return what the engine runs by: a file that somebody wrote and left at that is not what it was started by."""
+    told = {key: value for key, value in state.shown.items() if running.get(key) not in (None, "", value)}
+    if uses_containerd_store(running):
+        told.pop("storage-driver", None)  # the engine shows the image store's then
+    return merge(running, told)
 
 
 def _not_in_network(document: Mapping[str, Any], state: EngineState) -> tuple[str, ...]:

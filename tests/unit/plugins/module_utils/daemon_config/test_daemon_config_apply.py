@@ -63,7 +63,8 @@ class FakeEngine:
         if not self.alive:
             return EngineState(version="26.1.5")
         live = bool(self.effective.get("live-restore"))
-        return EngineState(running=True, version="26.1.5", containers=self.containers, live_restore=live)
+        shown = {"live-restore": live}
+        return EngineState(running=True, version="26.1.5", containers=self.containers, live_restore=live, shown=shown)
 
     def reload(self) -> None:
         self.event("reload")

@@ -106,6 +106,23 @@ def test_state_of_a_running_engine(tmp_path: Path) -> None:
     assert host.answers("/run/docker.sock")
 
 
+@pytest.mark.parametrize(
+    ("options", "version", "more"),
+    [
+        (["name=seccomp,profile=builtin"], "26.0.2", {"userns-remap": None}),
+        (["name=userns"], "26.1.5+dfsg1", {"no-new-privileges": False}),
+        (["name=userns", "name=no-new-privileges"], "29.0.0-rc.1", {"no-new-privileges": True}),
+        (["name=userns"], None, {}),
+        (None, "26.1.5", {}),
+    ],
+)
+def test_what_keys_have_come_to(options: Any, version: Any, more: dict[str, Any], tmp_path: Path) -> None:
+    info = {**INFO, "SecurityOptions": options, "ServerVersion": version}
+    host, _commands, _signals = make(tmp_path, {"/info": info})
+    told = {"live-restore": True, "log-driver": "json-file", "storage-driver": "overlay2"}
+    assert host.state("/run/docker.sock", None).shown == {**told, **more}
+
+
 def test_state_of_an_engine_that_tells_little(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, {"/info": {}, "/networks/bridge": ["not an object"]})
     state = host.state("/run/docker.sock", None)

@@ -238,3 +238,27 @@ def test_part_of_a_change_that_a_reload_makes_effective() -> None:
     assert (made.action, made.reloaded) == ("data_move", ("live-restore",))
     assert plan({"labels": ["a"]}, config={"labels": None, "icc": False}).reloaded == ()
     assert plan({}, config={"live-restore": True, "icc": False}, state=EngineState()).reloaded == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "shown", "action"),
+    [
+        ({"live-restore": True}, {"live-restore": True}, "none"),
+        ({"live-restore": True}, {"live-restore": False}, "reload"),
+        ({"live-restore": True, "log-driver": "local"}, {"live-restore": False, "log-driver": "json-file"}, "restart"),
+        ({"userns-remap": "default"}, {"userns-remap": None}, "data_move"),
+        ({"userns-remap": ""}, {"userns-remap": None}, "none"),
+        ({"storage-driver": "btrfs"}, {"storage-driver": "overlay2"}, "data_move"),
+        (
+            {"storage-driver": "overlay2", "features": {"containerd-snapshotter": True}},
+            {"storage-driver": "overlayfs"},
+            "none",
+        ),
+        ({}, {"debug": True}, "none"),
+    ],
+)
+def test_file_that_the_engine_contradicts_is_not_what_it_runs_by(file: Document, shown: Document, action: str) -> None:
+    made = plan(file, state=EngineState(running=True, version="26.1.5", shown=shown))
+    assert made.action == action
+    assert made.document == file
+    assert set(made.changed) == ({key for key in shown if file.get(key) != shown[key]} if action != "none" else set())
