@@ -36,9 +36,14 @@ def superfluous(patterns: Sequence[str], manager: Manager) -> Removal:
     names = manager.matching(patterns)
     if not names or manager.taken_along(names) <= names:
         return Removal(tuple(sorted(names)), {})
-    closures = {name: manager.taken_along({name}) for name in sorted(names)}
-    removable = names
-    while any(closures[name] - removable for name in removable):
-        removable = {name for name in removable if closures[name] <= removable}
-    kept = {name: tuple(sorted(closures[name] - removable - {name})) for name in closures if name not in removable}
+    removable: set[str] = set()
+    refused = {}
+    for name in sorted(names):
+        # Asked together, since a package that needs one of several goes with the last of them.
+        going = manager.taken_along({*removable, name})
+        if going <= names:
+            removable = going
+        else:
+            refused[name] = going
+    kept = {name: tuple(sorted(going - removable - {name})) for name, going in refused.items()}
     return Removal(tuple(sorted(removable)), kept)

@@ -87,5 +87,21 @@ def test_what_others_need_is_kept(
     assert superfluous(["x"], Apt(Removals(**along))) == Removal(removed, kept)
 
 
+class Alternatives:
+    """apt-get -s as Debian 13 answers it: coturn needs telnet | telnet-client, which both of the others provide."""
+
+    def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
+        if argv[0] == "dpkg-query":
+            return CommandResult(0, "".join(f"{name} 1 installed\n" for name in ("inetutils-telnet", "telnet-ssl")), "")
+        going = argv[argv.index("remove") + 1 :]
+        going = ["coturn", *going] if len(going) == 2 else going
+        return CommandResult(0, "".join(f"Remv {name} [1]\n" for name in going), "")
+
+
+def test_of_several_that_another_package_needs_the_last_is_kept() -> None:
+    removal = superfluous(["inetutils-telnet", "telnet-ssl"], Apt(Alternatives()))
+    assert removal == Removal(("inetutils-telnet",), {"telnet-ssl": ("coturn",)})
+
+
 def test_nothing_to_remove_asks_nobody() -> None:
     assert superfluous([], Apt(Commands())) == Removal((), {})
