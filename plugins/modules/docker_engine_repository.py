@@ -12,6 +12,7 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Fetches the repository's signing key, checks its fingerprint, and describes the repository so that its packages have
     to be signed by this key. With apt nothing else on the host trusts it; rpm has one set of keys for all repositories.
+  - It is refused where another file has the same repository with another key, since apt would not work any more.
 options:
   url:
     description: Base address of Docker's repositories, or of a mirror of them.
@@ -62,6 +63,7 @@ path:
   sample: /etc/apt/sources.list.d/docker.sources
 """
 
+import glob
 import http.client
 import time
 from typing import Any
@@ -71,9 +73,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
-from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import check_key, repository
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import (
+    check_key,
+    check_sources,
+    repository,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 
+_APT_SOURCES = "/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources"
 #: A signing key has a few kilobytes; who serves more, or drips it, is not waited for.
 _LARGEST = 1 << 20
 _SECONDS = 60
@@ -111,6 +118,9 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     wanted = repository(params["url"], params["distribution"], params["codename"], params["architecture"])
     fingerprint = params["fingerprint"] or wanted.fingerprint
+    check_sources(
+        wanted, {path: ConfigFile(path).read() or "" for pattern in _APT_SOURCES for path in glob.glob(pattern)}
+    )
     key, source = ConfigFile(wanted.key_path), ConfigFile(wanted.path)
     before = source.read() or ""
     key_present = has_key(key, fingerprint)

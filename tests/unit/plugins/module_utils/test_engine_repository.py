@@ -7,7 +7,11 @@ import base64
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import check_key, repository
+from ansible_collections.breakwater.docker.plugins.module_utils.engine_repository import (
+    check_key,
+    check_sources,
+    repository,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.openpgp import fingerprints
 
@@ -100,3 +104,42 @@ def test_repository_of_dnf(distribution: str, directory: str) -> None:
     assert f"baseurl=https://download.docker.com/linux/{directory}/$releasever/$basearch/stable" in wanted.text
     assert "gpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-docker\n" in wanted.text
     assert wanted.fingerprint == "060A61C51B558A7F742B77AAC52FEB6B621E9F35"
+
+
+DOCKER = "https://download.docker.com/linux/debian"
+OTHER_KEY = "/etc/apt/keyrings/docker.gpg"
+STANZA = "Types: deb\nURIs: https://deb.debian.org/debian {uri}\nSuites: sid trixie\nComponents: stable\n{more}"
+#: What apt 3.0 said of each beside our file was looked at on Debian 13.
+CONFLICTING = {
+    "docker.list": f"# Docker\ndeb [arch=amd64 signed-by={OTHER_KEY}] {DOCKER} trixie stable\n",
+    "src.list": f"deb-src [ Signed-By={OTHER_KEY} ] {DOCKER}/ trixie stable\n",
+    "two.sources": STANZA.format(uri=DOCKER, more=f"Signed-By: /etc/apt/keyrings/docker.asc,{OTHER_KEY}\n"),
+    "inside.sources": STANZA.format(uri=f"\n {DOCKER}/", more="signed-by:\n -----BEGIN PGP\n .\n"),
+    "second.sources": f"URIs: x\n\n# ours\nEnabled: yes\nURIs: {DOCKER}\nSuites: trixie\nSigned-By: {OTHER_KEY}",
+}
+HARMLESS = {
+    "none.list": "",
+    "commented.list": f"# deb [signed-by={OTHER_KEY}] {DOCKER} trixie stable\n",
+    "suite.list": f"deb [signed-by={OTHER_KEY}] {DOCKER} bookworm stable\n",
+    "same.list": f"deb [signed-by=/etc/apt/keyrings/docker.asc] {DOCKER} trixie stable\n",
+    "keyless.list": f"deb [arch=amd64] {DOCKER} trixie stable\n",
+    "off.sources": STANZA.format(uri=DOCKER, more=f"Enabled: no\nSigned-By: {OTHER_KEY}\n"),
+    "keyless.sources": STANZA.format(uri=DOCKER, more=""),
+    "docker.sources": STANZA.format(uri=DOCKER, more=f"Signed-By: {OTHER_KEY}\n"),  # ours, which is written anew
+    "docker.list.save": f"deb [signed-by={OTHER_KEY}] {DOCKER} trixie stable\n",
+}
+
+
+@pytest.mark.parametrize("name", CONFLICTING)
+def test_second_key_for_the_same_repository_is_refused(name: str) -> None:
+    wanted = repository("https://download.docker.com/linux", "debian", "trixie", "amd64")
+    with pytest.raises(InputError, match=f"sources.list.d/{name} has {DOCKER} trixie already.*take it out of there"):
+        check_sources(wanted, {f"/etc/apt/sources.list.d/{name}": CONFLICTING[name]})
+    dnf = repository("https://download.docker.com/linux", "debian", "", "")
+    check_sources(dnf, {f"/etc/apt/sources.list.d/{name}": CONFLICTING[name]})
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_other_sources_are_no_contradiction(name: str) -> None:
+    wanted = repository("https://download.docker.com/linux", "debian", "trixie", "amd64")
+    check_sources(wanted, {f"/etc/apt/sources.list.d/{name}": HARMLESS[name]})
