@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from ansible_collections.breakwater.docker.tests.integration import check_mode
+from ansible_collections.breakwater.docker.tests.integration import ansible_runs, check_mode
 from ansible_collections.breakwater.docker.tests.integration.container_host import (
     DEBIAN,
     ContainerHost,
@@ -25,6 +26,13 @@ NAME = "breakwater-packages"
 OLD, NEW = "26.1.5", "26.1.6"
 PACKAGES = {"docker-ce", "docker-ce-cli", "containerd.io"}
 UNCHANGED = "changed=0 "
+#: As another tool leaves it that writes the file and does not reload dockerd.
+LIVE_RESTORE_IN_THE_FILE_ONLY = """
+    sed -i 's/"live-restore": true/"live-restore": false/' /etc/docker/daemon.json
+    systemctl reload docker
+    until docker info -f '{{.LiveRestoreEnabled}}' | grep -q false; do sleep 0.2; done
+    sed -i 's/"live-restore": false/"live-restore": true/' /etc/docker/daemon.json
+"""
 #: What a host in use writes by itself, and where dnf notes that it was asked.
 _BUSY = "/var/lib/systemd", "/var/lib/rpm", "/var/lib/dnf"
 
@@ -127,6 +135,19 @@ def test_repository_with_another_key_is_refused(engine: Engine) -> None:
     assert engine.host.run(f"find {engine.family.sources} -ls 2>&1 || true") == before
 
 
+def test_repository_that_apt_would_know_by_two_keys_is_refused(engine: Engine) -> None:
+    if engine.family is not APT:
+        pytest.skip("dnf has one set of keys for all repositories")
+    listed = "/etc/apt/sources.list.d/docker.list"
+    engine.host.run(f"echo 'deb [signed-by=/srv/linux/debian/gpg] file:///srv/linux/debian trixie stable' >{listed}")
+    before = engine.host.run(f"find {engine.family.sources} -ls")
+    for options in (("--check",), ()):
+        with pytest.raises(AssertionError, match=f"{listed} has file:///srv/linux/debian trixie already"):
+            engine.harden("--tags", "install", *options)
+    assert engine.host.run(f"find {engine.family.sources} -ls") == before
+    engine.host.run(f"apt-get -qq update && rm {listed}")
+
+
 def test_version_of_choice_is_installed_and_held(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +193,7 @@ def test_version_that_is_not_offered_is_refused(engine: Engine) -> None:
 
 
 def test_upgrade_keeps_containers_and_the_hold(engine: Engine) -> None:
+    engine.host.run(LIVE_RESTORE_IN_THE_FILE_ONLY)
     process, dockerd = engine.container(), engine.dockerd()
     told = engine.harden("--check", "--diff", docker_engine_version=NEW, docker_engine_upgrade=True)
     assert f"docker-ce {engine.family.epoch}:26.1.6" in told
@@ -233,3 +255,32 @@ def test_packages_that_the_engine_would_displace_are_a_reason_to_stop() -> None:
             assert "To install docker.io, docker-cli, podman-docker would be removed: remove it yourself" in said
         assert host.run("dpkg-query -W -f '${db:Status-Status}' podman-docker") == "installed"
         assert host.run("test -e /etc/docker || echo untouched").strip() == "untouched"
+
+
+#: Two packages that must not be there, of which a third needs one.
+ALTERNATIVES = """
+mkdir -p /root/made
+for package in "one:Provides: either" "other:Provides: either" "production:Depends: neither | either"; do
+    name=${package%%:*}
+    mkdir -p /root/made/$name/DEBIAN
+    printf 'Package: %s\\nVersion: 1\\nArchitecture: all\\nMaintainer: nobody\\nDescription: made\\n%s\\n' \\
+        $name "${package#*:}" >/root/made/$name/DEBIAN/control
+    dpkg-deb --build /root/made/$name /root/made/$name.deb
+done
+dpkg -i /root/made/*.deb
+"""
+KEPT_AND_REMOVED = r'"kept": \{\s*"other": \[\s*"production"\s*\](?s:.*)"removed": \[\s*"one"\s*\]'
+
+
+def test_package_that_needs_one_of_several_is_not_removed_with_the_last() -> None:
+    with started(f"{NAME}-alternatives", APT.image, "systemctl is-system-running --wait") as host:
+        host.run(ALTERNATIVES)
+        for options in (("--check",), ()):
+            module = ("-m", "breakwater.docker.docker_packages", "-a", '{"absent": ["one", "other"]}')
+            run_of_it = ansible_runs.start("ansible", host.name, "-i", f"{host.name},", *module, *options)
+            said = ansible_runs.finished(run_of_it)
+            assert re.search(r'"kept": \{\s*"other": \[\s*"production"\s*\](?s:.*)"removed": \[\s*"one"\s*\]', said), (
+                said
+            )
+        left = host.run("dpkg-query -W -f '${Package}:${db:Status-Status} ' other production; dpkg -s one || true")
+        assert left == "other:installed production:installed "
