@@ -12,10 +12,12 @@ import stat
 from typing import Iterator, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 #: augenrules reads the files in order, and the last one decides about the kernel's settings.
-PATH = "/etc/audit/rules.d/zz-breakwater.rules"
+DIRECTORY = "/etc/audit/rules.d"
+PATH = f"{DIRECTORY}/zz-breakwater.rules"
 HEADER = "## Written by the role breakwater.docker.docker_auditd, which overwrites changes.\n"
 KEY = "docker"
 EXEC_KEY = "docker_exec"
@@ -100,6 +102,18 @@ def differences(rules: Sequence[tuple[str, str, str]], settings: Settings, live:
     return missing + differing
 
 
+def surplus(rules: Sequence[tuple[str, str, str]], files: FileSystem, live: Live) -> list[str]:
+    """Return, a line each, the watches by our keys that the kernel has and neither `rules` nor other files want."""
+    others = [f"{DIRECTORY}/{name}" for name in names_in(files, DIRECTORY) if name.endswith(".rules")]
+    wanted = [*rules, *(watch for path in others if path != PATH for watch in _parse(text_of(files, path)))]
+    known = {(path, key) for path, _permissions, key in wanted}
+    return [
+        f"-w {path} -p {permissions} -k {key}"
+        for path, permissions, key in sorted(live.watches)
+        if key in {KEY, EXEC_KEY} and (path, key) not in known
+    ]
+
+
 def load(commands: CommandRunner) -> Live:
     """Let the kernel have what the rule files say and return what it has then; BreakwaterError when that fails."""
     done = commands.run(("augenrules", "--load"), timeout=_TIMEOUT)
@@ -134,9 +148,12 @@ def _has(live: Live, watch: tuple[str, str, str]) -> bool:
 
 
 def _parse(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the watches that auditctl lists, in its old and new style."""
+    """Yield the watches that auditctl lists and files have, in the old and the new style."""
     for line in text.splitlines():
-        words = shlex.split(line)
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:  # auditctl does without it, too
+            continue
         options = dict(zip(words[::2], words[1::2]))
         fields = dict(value.partition("=")[::2] for option, value in zip(words[::2], words[1::2]) if option == "-F")
         path = options.get("-w") or fields.get("path") or fields.get("dir")

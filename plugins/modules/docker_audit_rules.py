@@ -11,7 +11,8 @@ version_added: 1.0.0
 author: Breakwater maintainers (@breakwater)
 description:
   - Writes one file of audit rules for those of the named paths that the host has, and loads it when the kernel lacks
-    one of them. Rules of other files stay.
+    one of them, or still has one by the same keys that no file in C(/etc/audit/rules.d) has any more. Rules of other
+    files stay.
   - Where auditing can't run, in a container for example, O(load=false) only writes the file.
 options:
   paths:
@@ -51,7 +52,7 @@ attributes:
     description: Predicts, on a host without auditd too.
   diff_mode:
     support: full
-    description: Shows the file before and after, and what the kernel lacks.
+    description: Shows the file before and after, what the kernel lacks and what it is to lose.
   idempotent:
     support: full
     description: Changes nothing when the file and the kernel have the rules.
@@ -74,7 +75,7 @@ rules:
   returned: success
   sample: [-w /etc/docker -p wa -k docker]
 loaded:
-  description: Whether the kernel has the rules.
+  description: Whether the kernel has the rules, and by the same keys no others.
   type: bool
   returned: success
   sample: true
@@ -92,13 +93,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.breakwater.docker.plugins.module_utils import audit_rules
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Compare file and kernel with what is wanted and, outside check mode, change them."""
     params = module.params
-    commands = SubprocessRunner()
+    commands, files = SubprocessRunner(), LocalFileSystem()
     settings = audit_rules.Settings(params["backlog"], params["rate"], params["immutable"])
     rules = audit_rules.watches(params["paths"], params["without"], params["client"])
     file = ConfigFile(audit_rules.PATH)
@@ -107,26 +108,44 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     unknown = module.check_mode and commands.run(("auditctl", "-v")).rc is None
     live = audit_rules.Live(frozenset(), {}) if unknown or not params["load"] else audit_rules.read_live(commands)
     lacking = audit_rules.differences(rules, settings, live) if params["load"] else []
-    loads = bool(lacking) and not live.immutable
+    surplus = audit_rules.surplus(rules, files, live)
+    differs = bool(lacking or surplus)
+    loads = differs and not live.immutable
     if not module.check_mode:
         if before != after:
             file.write(after)
-        still = audit_rules.differences(rules, settings, audit_rules.load(commands)) if loads else []
-        if still:
-            raise BreakwaterError(
-                f"The kernel did not take {'; '.join(still)}: look for errors in `augenrules --load`."
-            )
+        if loads:
+            load(rules, settings, files, commands)
     diffs = [{"before": before, "after": after, "before_header": audit_rules.PATH, "after_header": audit_rules.PATH}]
     if loads:
-        loaded = "".join(f"{line}\n" for line in lacking)
-        diffs.append({"before": "", "after": loaded, "before_header": "kernel", "after_header": "kernel"})
+        gone, loaded = ("".join(f"{line}\n" for line in lines) for lines in (surplus, lacking))
+        diffs.append({"before": gone, "after": loaded, "before_header": "kernel", "after_header": "kernel"})
     return {
         "changed": before != after or loads,
         "rules": [line for line in after.splitlines() if line.startswith("-w ")],
-        "loaded": params["load"] and not (lacking and live.immutable),
-        "reboot_required": bool(lacking) and live.immutable,
+        "loaded": params["load"] and not (differs and live.immutable),
+        "reboot_required": differs and live.immutable,
         "diff": diffs,
     }
+
+
+def load(
+    rules: list[tuple[str, str, str]],
+    settings: audit_rules.Settings,
+    files: LocalFileSystem,
+    commands: SubprocessRunner,
+) -> None:
+    """Load the files' rules; BreakwaterError when the kernel has others than these afterwards."""
+    live = audit_rules.load(commands)
+    lacking = audit_rules.differences(rules, settings, live)
+    if lacking:
+        raise BreakwaterError(f"The kernel did not take {'; '.join(lacking)}: look for errors in `augenrules --load`.")
+    surplus = audit_rules.surplus(rules, files, live)
+    if surplus:
+        raise BreakwaterError(
+            f"The kernel keeps {'; '.join(surplus)}: have a line -D in a file in {audit_rules.DIRECTORY}, by which"
+            " rules are replaced, or delete them by auditctl."
+        )
 
 
 def main() -> None:

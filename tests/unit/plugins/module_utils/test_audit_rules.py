@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils import audit_rules
 from ansible_collections.breakwater.docker.plugins.module_utils.audit_rules import Live, Settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
 SETTINGS = Settings(8192, 0, False)
@@ -100,6 +101,28 @@ def test_kernel_that_lacks_a_rule(listed: str) -> None:
 def test_settings_of_the_kernel(settings: Settings, status: str, lacking: list[str]) -> None:
     assert audit_rules.differences([], settings, live("", status)) == lacking
     assert live("", status).immutable == ("enabled 2" in status)
+
+
+def test_rules_that_nobody_wants_any_more(tmp_path: Path) -> None:
+    directory = tmp_path / audit_rules.DIRECTORY[1:]
+    directory.mkdir(parents=True)
+    (tmp_path / audit_rules.PATH[1:]).write_text("-w /var/lib/docker -p wa -k docker\n")
+    (directory / "50-own.rules").write_text(
+        "# don't lose these\n-w '/broken\n-w /srv/own/ -p wa -k docker # ours\n"
+        "-a always,exit -F path=/usr/bin/dockerd -F perm=x -F key=docker\n"
+    )
+    (directory / "50-own.rules.bak").write_text("-w /etc/backup -p wa -k docker\n")
+    listed = [
+        *("-w /etc/docker -p rwa -k docker", "-w /srv/own -p wa -k docker", "-w /usr/bin/dockerd -p x -k docker"),
+        *("-w /var/lib/docker -p wa -k docker", "-w /usr/bin/docker -p x -k docker_exec"),
+        *("-w /etc/backup -p wa -k docker", "-w /etc/docker/x -p wa -k theirs", "-w /etc/passwd -p wa"),
+    ]
+    found = audit_rules.surplus(RULES, LocalFileSystem(str(tmp_path)), live("\n".join(listed)))
+    assert found == [
+        "-w /etc/backup -p wa -k docker",
+        "-w /usr/bin/docker -p x -k docker_exec",
+        "-w /var/lib/docker -p wa -k docker",
+    ]
 
 
 def test_kernel_that_does_not_tell() -> None:
