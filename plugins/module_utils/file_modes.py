@@ -32,17 +32,18 @@ class Skipped(NamedTuple):
 def make_plan(wanted: Sequence[Mapping[str, Any]], root: str = "") -> tuple[list[Change], list[Skipped]]:
     """Compare files with `wanted` (path, which may be a shell pattern, and optionally owner, group, mode).
 
-    Of several entries for a file the first one counts. Files that don't exist are passed over. InputError for a mode,
-    user or group that can't be. `root` is where paths are looked for.
+    Of several entries for a file the first one counts. Files that don't exist are passed over. A symbolic link is
+    followed to what is named itself, or below it. InputError for a mode, user or group that can't be. `root` is where
+    paths are looked for.
     """
+    found = [(entry, sorted(glob.glob(root + entry["path"]))) for entry in wanted]
+    places = {_place(named) for _entry, paths in found for named in paths}
     changes: list[Change] = []
     skipped: list[Skipped] = []
     seen: set[str] = set()
-    for entry in wanted:
-        limit = _mode(entry)
-        owner = _number(entry, "owner")
-        group = _number(entry, "group")
-        for named in sorted(glob.glob(root + entry["path"])):
+    for entry, paths in found:
+        limit, owner, group = _mode(entry), _number(entry, "owner"), _number(entry, "group")
+        for named in paths:
             path = os.path.realpath(named)
             if path in seen:
                 continue
@@ -60,7 +61,11 @@ def make_plan(wanted: Sequence[Mapping[str, Any]], root: str = "") -> tuple[list
                 status.st_gid if group is None else group,
                 mode if limit is None else mode & limit,
             )
-            if before != after:
+            if before == after:
+                continue
+            if places.isdisjoint(_parts(path)):
+                skipped.append(Skipped(named, f"it leads to {path}, which others may use: give it a copy of its own"))
+            else:
                 changes.append(Change(path, before, after))
     return changes, skipped
 
@@ -126,6 +131,11 @@ def _number(entry: Mapping[str, Any], kind: str) -> int | None:
 def _trusted_way(path: str) -> bool:
     """Tell whether every symbolic link on the way belongs to root, so that it can't lead us to a file of others."""
     return all(os.lstat(part).st_uid == 0 for part in _parts(path) if os.path.islink(part))
+
+
+def _place(path: str) -> str:
+    """Return where a file is, which may be a symbolic link, by a way without such."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def _parts(path: str) -> Iterator[str]:

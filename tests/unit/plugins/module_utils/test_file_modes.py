@@ -89,8 +89,34 @@ def test_links_of_others_lead_nowhere(tmp_path: Path) -> None:
     os.lchown(tmp_path / "theirs", 5, 5)
     changes, skipped = make_plan([{"path": "/theirs", "mode": "0600"}], str(tmp_path))
     assert (changes, len(skipped)) == ([], 1)
-    changes, _skipped = make_plan([{"path": "/mine", "mode": "0600"}], str(tmp_path))
+    both = [{"path": "/mine", "mode": "0600"}, {"path": "/secret"}]
+    changes, _skipped = make_plan(both, str(tmp_path))
     assert [change.path for change in changes] == [str(secret)]
+
+
+def test_links_to_files_that_others_use_are_told_of(tmp_path: Path) -> None:
+    shared, own = put(tmp_path, "etc/ssl/private/host.key", 0o640), put(tmp_path, "srv/docker/tls/ca.pem", 0o666)
+    config = put(tmp_path, "srv/docker/daemon.json", 0o646)
+    (tmp_path / "etc/docker").symlink_to(tmp_path / "srv/docker")
+    (tmp_path / "etc/docker/server-key.pem").symlink_to(shared)
+    (tmp_path / "etc/docker/ca.pem").symlink_to(own)
+    (tmp_path / "etc/docker/closed-key.pem").symlink_to(put(tmp_path, "etc/ssl/closed.key", 0o400))
+    entries = [
+        {"path": "/etc/docker/*key*.pem", "mode": "0400"},
+        {"path": "/etc/docker/*.pem", "mode": "0444"},
+        {"path": "/etc/docker/*", "mode": "0744"},
+        {"path": "/etc/docker", "mode": "0700"},
+    ]
+    (tmp_path / "srv/docker").chmod(0o755)
+    changes, skipped = make_plan(entries, str(tmp_path))
+    link = str(tmp_path / "etc/docker")
+    assert [(item.path, f"it leads to {target}" in item.reason) for item, target in zip(skipped, (shared, "/"))] == [
+        (f"{link}/server-key.pem", True),
+        (link, True),
+    ]
+    assert sorted(change.path for change in changes) == [str(config), str(own.parent), str(own)]
+    apply(changes)
+    assert [mode_of(path) for path in (shared, own, config)] == [0o640, 0o444, 0o644]
 
 
 @pytest.mark.parametrize(
