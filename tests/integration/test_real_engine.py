@@ -34,7 +34,7 @@ CONTAINERS = {
     " --cgroup-parent /special --ulimit nofile=100 --memory 64m --pids-limit 50 --user 0:0",
     "nested": "-v /run:/host-run --volumes-from data --userns host --user 1000",
     "joined": "--network container:privileged --pid container:privileged --ipc container:privileged -v overlay:/o"
-    " -v /srv/ci:/ci",
+    " -v /srv/ci:/ci --user toor",
 }
 #: The expected status of a control by container, in the order of CONTAINERS: pass, fail, manual or - (not applicable).
 VERDICTS = {
@@ -104,6 +104,8 @@ def host() -> Iterator[container_host.ContainerHost]:
     with container_host.started(NAME) as machine:
         machine.run("docker load -qi /usr/share/breakwater/busybox.tar && docker network create own")
         machine.run("mkdir /srv/s; mount -t tmpfs none /srv/s; mount --make-shared /srv/s")
+        machine.run("docker create --name toor busybox:local; echo toor:x:0:0::/:/bin/sh > /srv/passwd")
+        machine.run("docker cp /srv/passwd toor:/etc/passwd; docker commit toor busybox:local; docker rm toor")
         machine.run("docker volume create -o type=overlay -o device=overlay -o o=lowerdir=/srv/s:/etc overlay")
         machine.run("docker create --name data -v shared:/data busybox:local true")
         for name, options in CONTAINERS.items():

@@ -132,13 +132,15 @@ def kernel_view(files: FileSystem, pid: int) -> dict[str, Any]:
         label: str | None = files.read_text(f"/proc/{pid}/attr/current", 4096).rstrip("\0\n") or None
     except OSError:
         label = None  # a kernel without a security module answers EINVAL
-    mapped = files.read_text(f"/proc/{pid}/uid_map", 4096).split()
+    uid = int(status["Uid"].split()[0])
+    # Each line: first user in the container, the same one on the host, how many.
+    mapped = [line.split() for line in files.read_text(f"/proc/{pid}/uid_map", 4096).splitlines()]
     return {
         "seccomp": _SECCOMP_MODES.get(status["Seccomp"], status["Seccomp"]),
         "no_new_privileges": status["NoNewPrivs"] == "1",
         "capabilities": sorted(name for bit, name in enumerate(CAPABILITIES) if bits >> bit & 1),
-        "uid": int(status["Uid"].split()[0]),
-        # The first three numbers: user in the container, user on the host, how many.
-        "root_is_host_root": mapped[:2] == ["0", "0"],
+        "uid": uid,
+        "is_root": any(line[:2] == ["0", str(uid)] for line in mapped),
+        "root_is_host_root": any(line[:2] == ["0", "0"] for line in mapped),
         "label": label,
     }

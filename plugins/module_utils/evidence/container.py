@@ -213,8 +213,11 @@ def _health_check(subject: _Subject) -> bool:
 
 
 def _user_is_root(subject: _Subject) -> bool:
+    """Tell whether it is root by its name or number, or, of every name, by what the kernel says of its process."""
     user = subject.doc.string("Config", "User").partition(":")[0]
-    return user == "root" or user.strip("0") == ""
+    # the engine takes +0 for a number
+    by_name = user == "root" or user.lstrip("+-").strip("0") == ""
+    return by_name or bool(subject.kernel and subject.kernel["is_root"])
 
 
 def _image_current(subject: _Subject) -> bool | None:

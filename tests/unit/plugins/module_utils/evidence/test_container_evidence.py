@@ -255,6 +255,8 @@ def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
         ("Config.User", "root:root", "user_is_root", True),
         ("Config.User", "1000:0", "user_is_root", False),
         ("Config.User", "rooty", "user_is_root", False),
+        ("Config.User", "00", "user_is_root", True),
+        ("Config.User", "+0", "user_is_root", True),
         ("Config.Healthcheck", None, "health_check", False),
         ("Config.Healthcheck", {"Test": ["NONE"]}, "health_check", False),
         ("Config.Healthcheck", {"Test": []}, "health_check", False),
@@ -448,6 +450,23 @@ def test_user_namespace_that_is_not_there_is_a_deviation(tmp_path: Path) -> None
     assert found["kernel_deviations"] == ["user_namespace"]
     found = evidence(tmp_path, {"HostConfig.UsernsMode": "host"}, security_options=["seccomp", "userns"])
     assert found["kernel_deviations"] == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "uid_map", "expected"),
+    [
+        (0, "0 0 4294967295", True),
+        (1000, "0 0 4294967295", False),
+        (100000, "0 100000 65536", True),
+        (101000, "0 100000 65536", False),
+        (1000, "0 1000 1\n1 100000 65536", True),  # of a rootless engine
+        (100999, "0 1000 1\n1 100000 65536", False),
+        (100000, "1 100000 65536\n0 1000 1", False),
+    ],
+)
+def test_the_root_of_another_name_is_root(tmp_path: Path, uid: int, uid_map: str, expected: bool) -> None:
+    run(tmp_path, inspected("hardened"), Uid=f"{uid}\t" * 4, uid_map=uid_map)
+    assert evidence(tmp_path, {"Config.User": "toor"})["user_is_root"] is expected
 
 
 def test_label_of_the_security_module(tmp_path: Path) -> None:
