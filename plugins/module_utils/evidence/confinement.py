@@ -55,16 +55,21 @@ def claimed_capabilities(container: Document) -> frozenset[str]:
     return (base - dropped) | (added - {"ALL"})
 
 
-def security_option(container: Document, name: str) -> str | None:
-    """Return the value of the last such option in SecurityOpt (`name`, `name=value` or the old `name:value`)."""
-    found = None
+def security_options(container: Document, name: str) -> list[str]:
+    """Return the values of such options in SecurityOpt (`name`, `name=value` or the old `name:value`)."""
+    found = []
     for text in container.strings("HostConfig", "SecurityOpt"):
         head, separator, value = text.partition("=")
         if not separator:
             head, separator, value = text.partition(":")
         if head == name:
-            found = value
+            found.append(value)
     return found
+
+
+def security_option(container: Document, name: str) -> str | None:
+    """Return the value of the last such option, None where there is none."""
+    return next(reversed(security_options(container, name)), None)
 
 
 def no_new_privileges(container: Document) -> bool | None:
@@ -113,9 +118,13 @@ def apparmor_enforces(label: str | None, profile: str) -> bool:
 
 
 def selinux_disabled(container: Document) -> bool:
-    """Tell whether label separation is off; the engine notes it for privileged and host-PID containers as well."""
-    options = container.strings("HostConfig", "SecurityOpt")
-    return any(option in ("label=disable", "label:disable") for option in options)
+    """Tell whether label separation is off, or void for a type that may do everything.
+
+    The engine notes it as off for privileged and host-PID containers as well. Of several types the last one counts.
+    """
+    options = security_options(container, "label")
+    types = [option.partition(":")[2] for option in options if option.startswith("type:")]
+    return "disable" in options or bool(set(types[-1:]) & set(_UNCONFINED_TYPES))
 
 
 def selinux_confines(label: str | None) -> bool:

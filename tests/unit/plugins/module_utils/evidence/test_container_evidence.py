@@ -476,6 +476,27 @@ def test_label_of_the_security_module(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "disabled"),
+    [
+        ([], False),
+        (["label=disable"], True),
+        (["label:disable"], True),
+        (["label=type:spc_t"], True),
+        (["label:type:spc_t"], True),
+        (["label=user:system_u", "label=type:unconfined_t", "label=level:s0"], True),
+        (["label=type:container_t", "label=type:spc_t"], True),
+        (["label=type:spc_t", "label=type:container_t"], False),
+        (["label=type:shop_t"], False),
+        (["label=level:spc_t", "apparmor=spc_t"], False),
+    ],
+)
+def test_selinux_is_disabled_by_a_type_that_may_do_everything(
+    tmp_path: Path, options: list[str], disabled: bool
+) -> None:
+    assert evidence(tmp_path, {"HostConfig.SecurityOpt": options})["selinux_disabled"] is disabled
+
+
+@pytest.mark.parametrize(
     ("label", "options", "confined"),
     [
         ("system_u:system_r:container_t:s0:c1,c2", [], True),
