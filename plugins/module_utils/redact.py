@@ -29,6 +29,7 @@ _SHAPE = re.compile(
 )
 #: A file with a key has its lines; a program that merely writes or looks for keys has the words alone.
 _KEY_FILE = re.compile(r"(?:^|\n)-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[0-9A-Za-z+/=]{40}|" + _KNOWN_FORMS)
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
 _ASSIGNMENT = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
 
 
@@ -69,6 +70,11 @@ def without_credentials(url: str) -> str:
     authority, slash, path = rest.partition("/")
     user, at, host = authority.rpartition("@")
     return f"{scheme}{separator}{HIDDEN + at if user else at}{host}{slash}{path}"
+
+
+def text_without_credentials(text: str) -> str:
+    """Return free text with the user and password of each URL hidden."""
+    return _URL_CREDENTIALS.sub(f"{HIDDEN}@", text)
 
 
 def environment_names(entries: Sequence[str]) -> list[dict[str, Any]]:

@@ -15,7 +15,11 @@ description:
   - It is refused where another file has the same repository with another key, since apt would not work any more.
 options:
   url:
-    description: Base address of Docker's repositories, or of a mirror of them.
+    description:
+      - Base address of Docker's repositories, or of a mirror of them.
+      - A user or password in it is refused, since everybody on the host may read it. apt takes them from
+        C(/etc/apt/auth.conf.d), and the download of the key from C(~/.netrc).
+      - With dnf, name a mirror that asks for none.
     type: str
     default: https://download.docker.com/linux
   distribution:
@@ -65,6 +69,7 @@ path:
 
 import glob
 import http.client
+import re
 import time
 from typing import Any
 from urllib.error import URLError
@@ -79,11 +84,19 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_repositor
     repository,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import (
+    HIDDEN,
+    has_credentials,
+    text_without_credentials,
+    without_credentials,
+)
 
 _APT_SOURCES = "/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources"
 #: A signing key has a few kilobytes; who serves more, or drips it, is not waited for.
 _LARGEST = 1 << 20
 _SECONDS = 60
+#: Of dnf's repositories; dnf.conf(5).
+_ACCOUNT = re.compile(r"(?m)^((?:proxy_)?(?:username|password)\s*=).*")
 
 
 def has_key(file: ConfigFile, fingerprint: str) -> bool:
@@ -113,9 +126,21 @@ def fetch(url: str, largest: int = _LARGEST, seconds: float = _SECONDS) -> str:
     return text.decode("ascii", "replace")
 
 
+def shown(text: str) -> str:
+    """Return the description of a repository as everybody may see it."""
+    return _ACCOUNT.sub(rf"\1{HIDDEN}", text_without_credentials(text))
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Compare, and change outside check mode; BreakwaterError when the key is not the right one."""
     params = module.params
+    if has_credentials(params["url"]):
+        module.no_log_values.add(params["url"])
+        raise InputError(
+            f"{without_credentials(params['url'])} names a user or a password, and everybody on the host may read the"
+            " file that it goes to. Leave them out: apt takes them from /etc/apt/auth.conf.d, the download of the key"
+            " from ~/.netrc; with dnf, name a mirror that asks for none. Nothing was changed."
+        )
     wanted = repository(params["url"], params["distribution"], params["codename"], params["architecture"])
     fingerprint = params["fingerprint"] or wanted.fingerprint
     check_sources(
@@ -134,7 +159,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": not key_present or before != wanted.text,
         "path": source.path,
-        "diff": {"before": before, "after": wanted.text},
+        "diff": {"before": shown(before), "after": wanted.text},
     }
 
 

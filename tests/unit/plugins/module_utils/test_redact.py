@@ -11,6 +11,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.redact import (
     has_credentials,
     holds_secret,
     looks_secret,
+    text_without_credentials,
     without_credentials,
 )
 
@@ -94,3 +95,9 @@ def test_credentials_in_addresses() -> None:
 )
 def test_addresses_are_shown_without_credentials(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+def test_text_is_shown_without_the_credentials_of_its_addresses() -> None:
+    text = "baseurl=https://svc:p@ss@a/x?from=b@c,http://token@d/\nmail=a@b https://plain/x@y\n"
+    shown = "baseurl=https://(hidden)@a/x?from=b@c,http://(hidden)@d/\nmail=a@b https://plain/x@y\n"
+    assert text_without_credentials(text) == shown
