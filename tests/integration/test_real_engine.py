@@ -127,7 +127,7 @@ def second(first: Audit, host: container_host.ContainerHost, tmp_path_factory: p
         f"mkdir -p /etc/systemd/system/docker.service.d; printf '{unit}' > /etc/systemd/system/docker.service.d/x.conf"
     )
     host.run('printf \'{"icc": false, "debug": true}\' > /etc/docker/daemon.json')
-    socket = "[Socket]\nListenStream=/srv/ci/docker.sock\n"
+    socket = "[Socket]\nListenStream=/srv/ci/docker.sock\nListenStream=127.0.0.1:2380\n"
     host.run(
         f"mkdir /etc/systemd/system/docker.socket.d; printf '{socket}' > /etc/systemd/system/docker.socket.d/x.conf"
     )
@@ -211,6 +211,12 @@ def test_the_host_before_and_after(first: Audit, second: Audit, control: str, be
 def test_a_directory_with_the_engines_second_socket_is_no_longer_harmless(first: Audit, second: Audit) -> None:
     found = [audit.statuses("container_no_engine_socket")["joined"] for audit in (first, second)]
     assert found == ["pass", "fail"]
+
+
+def test_of_a_swarms_ports_those_of_the_api_are_asked(second: Audit, host: container_host.ContainerHost) -> None:
+    # the first dockerd was told, the second systemd opened; on the others it serves the swarm
+    assert [item["port"] for item in second.evidence["daemon"]["tcp_listeners"]] == [2375, 2380]
+    host.run("ss -ltn | grep 2377 && ss -ltn | grep 7946")
 
 
 def test_audit_rules_of_files_and_of_the_kernel_are_told_apart(second: Audit) -> None:

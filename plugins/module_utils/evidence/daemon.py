@@ -24,8 +24,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials, without_credentials
 
-#: Ports of swarm mode (management, gossip), on which dockerd does not serve its API.
-_SWARM_PORTS = frozenset((2377, 7946))
+#: Those of an address without a port, without TLS and with it.
+_API_PORTS = frozenset((2375, 2376))
 _DAY = 86400
 #: The kernel tells the time of its boot, from which a process's start is counted, in whole seconds only.
 _CLOCK_ERROR = 2
@@ -95,6 +95,10 @@ def _runtimes(sources: _Sources) -> list[str]:
     return sorted(sources.api.mapping("info", "Runtimes"))
 
 
+def _in_swarm(sources: _Sources) -> bool:
+    return sources.api.string("info", "Swarm", "LocalNodeState") not in ("", "inactive")
+
+
 _API_FIELDS = {
     "security_options": lambda s: security_options(s.api),
     "seccomp_profile": _seccomp_profile,
@@ -119,7 +123,7 @@ _API_FIELDS = {
     "cgroup_driver": lambda s: s.api.string("info", "CgroupDriver"),
     "cgroup_version": lambda s: s.api.string("info", "CgroupVersion"),
     "data_root": lambda s: s.api.string("info", "DockerRootDir"),
-    "swarm_active": lambda s: s.api.string("info", "Swarm", "LocalNodeState") not in ("", "inactive"),
+    "swarm_active": _in_swarm,
 }
 
 
@@ -171,13 +175,48 @@ def _listeners(sources: _Sources) -> list[dict[str, Any]]:
         raise UnreadableError(f"{sources.settings.invisible}, so its ports are unknown")
     metrics = sources.settings.get("metrics-addr", "").rpartition(":")[2]
     published = _published(sources.documents.containers)
-    found = []
-    for address, port in listening(sources.files, process.pid):
-        if port not in _SWARM_PORTS and str(port) != metrics and (address, str(port)) not in published:
-            answer = probe(address, port)
-            found.append(
-                {"address": address, "port": port, "tls": answer.tls, "client_verified": answer.client_verified}
-            )
+    ports = [
+        (address, port)
+        for address, port in listening(sources.files, process.pid)
+        if str(port) != metrics and (address, str(port)) not in published
+    ]
+    not_told = _not_told(sources, ports) if _in_swarm(sources) else set()
+    found: list[dict[str, Any]] = []
+    undecided: list[str] = []
+    if not_told and sources.settings.sources.get("hosts") != "flag" and _config_newer(sources):
+        undecided.append(f"{sources.settings.config_path} is newer than dockerd, which it may have told other ports")
+    for address, port in ports:
+        if (address, port) not in not_told:
+            try:
+                answer = probe(address, port)
+            except UnreadableError as error:
+                undecided.append(str(error))
+            else:
+                found.append({"address": address, "port": port, **answer._asdict()})
+    # an open port is open, whatever the others are
+    if undecided and all(item["tls"] and item["client_verified"] for item in found):
+        raise UnreadableError("; ".join(undecided))
+    return found
+
+
+def _not_told(sources: _Sources, ports: list[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Return the ports that neither dockerd was told nor systemd opened for it, so that its API is on none of them.
+
+    In a swarm it serves the swarm there, or reserves what a service publishes: then nobody answers, or the service.
+    """
+    told = _told_ports(sources.settings.get("hosts", []))
+    others = {(address, port) for address, port in ports if port not in told}
+    return others - set(listening(sources.files, 1)) if others else others
+
+
+def _told_ports(hosts: list[Any]) -> set[int]:
+    """Return the ports in the daemon's addresses, such as tcp://0.0.0.0:2376."""
+    found: set[int] = set()
+    for host in hosts:
+        scheme, separator, rest = str(host).rpartition("://")
+        if scheme == "tcp" or not separator:
+            port = rest.partition("/")[0].rpartition(":")[2]
+            found |= {int(port)} if port.isdigit() else _API_PORTS
     return found
 
 

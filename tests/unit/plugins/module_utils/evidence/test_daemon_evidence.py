@@ -202,11 +202,68 @@ def test_broken_config(host: Host) -> None:
 
 def test_ports_of_the_api_are_asked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     dockerd(host.root, "--metrics-addr=127.0.0.1:9323")
-    ports = [("0.0.0.0", 2375), ("::", 2377), ("127.0.0.1", 9323), ("::", 7946)]
+    ports = [("0.0.0.0", 2375), ("::", 2377), ("127.0.0.1", 9323)]
     monkeypatch.setattr(daemon, "listening", lambda _files, pid: ports if pid == 700 else [])
     monkeypatch.setattr(daemon, "probe", lambda _address, _port: Answer(tls=True, client_verified=False))
-    expected = [{"address": "0.0.0.0", "port": 2375, "tls": True, "client_verified": False}]
+    expected = [
+        {"address": "0.0.0.0", "port": 2375, "tls": True, "client_verified": False},
+        {"address": "::", "port": 2377, "tls": True, "client_verified": False},
+    ]
     assert host.evidence()["tcp_listeners"] == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ([], [2380]),
+        (["fd://", "unix:///srv/docker.sock"], [2380]),
+        (["tcp://0.0.0.0:2377"], [2377, 2380]),
+        ([":8080"], [2380, 8080]),
+        (["tcp://[::1]:8080/v1"], [2380, 8080]),
+        (["tcp://127.0.0.1"], [2375, 2380]),
+        (["tcp://[::]"], [2375, 2380]),
+    ],
+)
+def test_in_a_swarm_only_the_ports_of_the_api_are_asked(
+    host: Host, monkeypatch: pytest.MonkeyPatch, told: list[str], asked: list[int]
+) -> None:
+    host.info["Swarm"]["LocalNodeState"] = "active"
+    dockerd(host.root, *(f"--host={address}" for address in told))
+    # what a service publishes, its management, its gossip, and what systemd opened
+    ports = [("::", port) for port in (2375, 2377, 2380, 7946, 8080)]
+    opened = [("0.0.0.0", 22), ("::", 2380)]
+    monkeypatch.setattr(daemon, "listening", lambda _files, pid: {700: ports, 1: opened}[pid])
+    monkeypatch.setattr(daemon, "probe", lambda _address, _port: Answer(tls=False, client_verified=False))
+    assert [item["port"] for item in host.evidence()["tcp_listeners"]] == asked
+
+
+@pytest.mark.parametrize(("flags", "unsure"), [((), True), (("-H", "fd://"), False)])
+def test_ports_of_a_swarm_are_unknown_where_the_file_may_have_named_others(
+    host: Host, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], unsure: bool
+) -> None:
+    host.info["Swarm"]["LocalNodeState"] = "active"
+    dockerd(host.root, *flags, started=BOOT_TIME)
+    host.config({}, BOOT_TIME + 10)
+    monkeypatch.setattr(daemon, "listening", lambda _files, pid: [("::", 2375)] if pid == 700 else [])
+    assert ("tcp_listeners" in host.evidence()["unreadable"]) is unsure
+
+
+@pytest.mark.parametrize(("verified", "told"), [(False, True), (True, False)])
+def test_port_that_does_not_answer_hides_no_open_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch, verified: bool, told: bool
+) -> None:
+    dockerd(host.root)
+
+    def answer(_address: str, port: int) -> Answer:
+        if port == 2375:
+            raise UnreadableError("port 2375 does not answer")
+        return Answer(tls=True, client_verified=verified)
+
+    monkeypatch.setattr(daemon, "listening", lambda _files, _pid: [("::", 2375), ("::", 2376)])
+    monkeypatch.setattr(daemon, "probe", answer)
+    found = host.evidence()["tcp_listeners"]
+    assert [item["port"] for item in found or []] == ([2376] if told else [])
+    assert (found is not None) is told
 
 
 def test_ports_that_dockerd_holds_for_containers_are_not_its_own(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
