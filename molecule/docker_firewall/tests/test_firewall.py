@@ -172,6 +172,23 @@ def test_nftables_service_is_told_of_and_survived() -> None:
     engine.run("systemctl stop nftables && systemctl restart breakwater-firewall docker")
 
 
+def test_netfilter_persistent_is_told_of_and_survived() -> None:
+    """It loads its own rules in the place of all others."""
+    engine = ENGINES[0]
+    engine.run("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends iptables-persistent")
+    try:
+        engine.run("printf '*filter\\nCOMMIT\\n' | tee /etc/iptables/rules.v4 >/etc/iptables/rules.v6")
+        engine.run("systemctl restart netfilter-persistent")
+        assert engine.host.run("iptables -S DOCKER").rc != 0
+        for tool in ("iptables", "ip6tables"):
+            wait_for(engine.host, f"{tool} -S INPUT 1 | grep BREAKWATER-INPUT")
+        check = [*CONVERGE, "-l", engine.name, "--check"]
+        told = subprocess.run(check, check=True, capture_output=True, timeout=120, text=True).stderr
+        assert "netfilter-persistent.service is in use" in " ".join(told.split())
+    finally:
+        engine.run("apt-get purge -qq -y iptables-persistent netfilter-persistent && systemctl restart docker")
+
+
 def test_rules_that_change_with_a_network_say_why(engine: Engine) -> None:
     bridge = f"br-{engine.run('docker network create late')[:12]}"
     check = [*CONVERGE, "-l", engine.name, "--check", "--diff"]

@@ -17,6 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall import iptables, nftables
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.loader import (
     CONFIRMED,
+    OTHERS,
     RUNTIME,
     SCRIPT,
     SCRIPT_TEXT,
@@ -33,7 +34,6 @@ _SHOWN_BY = {
     V6: ("ip6tables-save", "-t", "filter"),
     NFT: ("nft", "list", "table", *nftables.TABLE.split()),
 }
-_OTHERS = ("nftables.service", "ufw.service", "firewalld.service")
 #: Seconds for loading rules, waiting for other programs' lock included.
 _LOAD_SECONDS = 60
 
@@ -58,7 +58,7 @@ class FirewallHost:
     def _services(self) -> dict[str, Service]:
         if not self.systemd:
             return {}
-        shown = self._commands.run(("systemctl", "show", "--property=Id,ActiveState,UnitFileState", UNIT, *_OTHERS))
+        shown = self._commands.run(("systemctl", "show", "--property=Id,ActiveState,UnitFileState", UNIT, *OTHERS))
         services = {}
         for block in shown.stdout.split("\n\n"):
             values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -73,7 +73,7 @@ class FirewallHost:
 
     def others(self) -> list[str]:
         """Return the other services that fill the packet filter."""
-        return [name for name in _OTHERS if any(self.services.get(name, ()))]
+        return [name for name in OTHERS if any(self.services.get(name, ()))]
 
     def traps(self) -> list[str]:
         """Return, as sentences, where another service is going to throw the rules away, and what to do."""
@@ -91,6 +91,21 @@ class FirewallHost:
             found.append(
                 "firewalld fills iptables, so `firewall-cmd --reload` throws these rules away: set"
                 " FirewallBackend=nftables in /etc/firewalld/firewalld.conf."
+            )
+        if "netfilter-persistent.service" in others and "\nIPTABLES_RESTORE_NOFLUSH=yes" not in self._read(
+            "/etc/default/netfilter-persistent"
+        ):
+            found.append(
+                "netfilter-persistent.service is in use: when it is restarted, Docker's rules are gone until dockerd is"
+                f" restarted ({UNIT} loads its own again), and after `netfilter-persistent reload`, all are. Set"
+                " IPTABLES_RESTORE_NOFLUSH=yes and IP6TABLES_RESTORE_NOFLUSH=yes in /etc/default/netfilter-persistent,"
+                " or disable the service."
+            )
+        if "iptables.service" in others or "ip6tables.service" in others:
+            found.append(
+                "iptables.service or ip6tables.service is in use: when it is restarted or reloaded, Docker's rules are"
+                f" gone until dockerd is restarted ({UNIT} loads its own again), and when it is stopped, all are."
+                " Disable both."
             )
         return found
 

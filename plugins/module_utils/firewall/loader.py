@@ -10,6 +10,16 @@ RUNTIME = "/run/breakwater-firewall"
 SCRIPT = "/usr/local/lib/breakwater/firewall.sh"
 UNIT = "breakwater-firewall.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+#: Services that throw away what is not theirs when they are restarted.
+_FLUSHING = (
+    "nftables.service",
+    "firewalld.service",
+    "netfilter-persistent.service",
+    "iptables.service",
+    "ip6tables.service",
+)
+#: All that fill the packet filter too.
+OTHERS = (*_FLUSHING, "ufw.service")
 
 SCRIPT_TEXT = f"""\
 #!/bin/sh
@@ -99,10 +109,10 @@ Description=Packet filter's rules for Docker
 DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target docker.service shutdown.target
-After=local-fs.target systemd-modules-load.service nftables.service ufw.service firewalld.service
+After=local-fs.target systemd-modules-load.service {" ".join(OTHERS)}
 Conflicts=shutdown.target
-PartOf=nftables.service firewalld.service
-ReloadPropagatedFrom=nftables.service firewalld.service
+PartOf={" ".join(_FLUSHING)}
+ReloadPropagatedFrom={" ".join(_FLUSHING)}
 
 [Service]
 Type=oneshot

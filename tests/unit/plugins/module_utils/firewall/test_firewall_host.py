@@ -20,6 +20,7 @@ SAVED = """\
 -A BREAKWATER-INPUT -i lo -j RETURN
 """
 TEXTS = {V4: "rules for IPv4\n", V6: "rules for IPv6\n"}
+PERSISTENT = "netfilter-persistent.service"
 UNITS = "Id={}\nActiveState={}\nUnitFileState={}\n"
 
 
@@ -162,6 +163,11 @@ def test_unit_that_is_off_is_noticed(root: Path, commands: RecordedCommands) -> 
             "set FirewallBackend=nftables",
         ),
         ("firewalld.service", "active", "etc/firewalld/firewalld.conf", "\nFirewallBackend=nftables\n", None),
+        (PERSISTENT, "active", f"etc/default/{PERSISTENT[:-8]}", "# IPTABLES_RESTORE_NOFLUSH=yes\n", "is in use"),
+        (PERSISTENT, "active", f"etc/default/{PERSISTENT[:-8]}", "#\nIPTABLES_RESTORE_NOFLUSH=yes\n", None),
+        ("iptables.service", "active", "etc/sysconfig/iptables", "*filter\nCOMMIT\n", "Disable both"),
+        ("ip6tables.service", "active", "etc/sysconfig/ip6tables", "*filter\nCOMMIT\n", "Disable both"),
+        ("ip6tables.service", "inactive", "etc/sysconfig/ip6tables", "*filter\nCOMMIT\n", None),
     ],
 )
 def test_services_that_throw_rules_away_are_told(
