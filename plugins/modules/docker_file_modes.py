@@ -21,8 +21,10 @@ options:
     required: true
     suboptions:
       path:
-        description: Path, or a shell pattern of paths. Symbolic links are followed if they are root's and lead to what is
-          in the list itself or below it. What others may share, such as a key in C(/etc/ssl), is reported instead.
+        description:
+          - Path, or a shell pattern of paths. Symbolic links are followed if they are root's and lead to what is in the
+            list itself or below it.
+          - What others may share, such as a key in C(/etc/ssl), is reported instead.
         type: str
         required: true
       owner:

@@ -54,3 +54,15 @@ def test_docker_host_boots_when_something_waits_for_it(switch: Any, waiting: lis
     command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", arguments, "-e", json.dumps(given)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_umask_is_octal_digits_in_quotes() -> None:
+    tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/refuse.yml").read_text())
+    [condition] = [task["ansible.builtin.assert"]["that"] for task in tasks if "ansible.builtin.assert" in task]
+    values = {"": True, "027": True, "0077": True, 23: False, "27": False, "028": False, "1022": False, "027\n": False}
+    given = [
+        f"({condition.replace('docker_host_umask', json.dumps(value))}) == {fits}" for value, fits in values.items()
+    ]
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": given})]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -165,6 +165,25 @@ def test_what_breaks_docker_is_refused_before_anything_changes(host: Any, path: 
         host.check_output(f"rm {path}; test -e /root/kept && mv /root/kept {path}; chmod 0644 /etc/default/docker")
 
 
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"docker_host_umask": 23}, "docker_host_umask is 23, which is no umask: write three octal digits in quotes"),
+        ({"docker_host_umask": "27"}, "docker_host_umask is 27, which is no umask"),
+        ({"docker_host_files": [{"path": "/etc/docker", "mode": "0888"}]}, "'0888' is no mode for /etc/docker"),
+        ({"docker_host_files": [{"path": "/etc/docker", "owner": "gone"}]}, "There is no owner gone for /etc/docker"),
+        ({"docker_host_units_masked": ["docker.service"]}, "docker.service must not be masked"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_changes(host: Any, variables: dict[str, Any], reason: str) -> None:
+    host.check_output("sysctl -w net.ipv4.tcp_syncookies=2")
+    try:
+        assert_refused(run(ROLE, **variables), reason)
+        assert host.sysctl("net.ipv4.tcp_syncookies") == 2
+    finally:
+        host.check_output("sysctl -w net.ipv4.tcp_syncookies=1")
+
+
 def test_lost_routes_are_refused_or_restored(host: Any) -> None:
     host.check_output("sysctl -w net.ipv4.ip_forward=0")
     try:
