@@ -22,6 +22,11 @@ options:
       - A locked key keeps its value until the next boot.
     type: dict
     default: {}
+  at_least:
+    description: Keys of O(sysctl) of which a larger number in the running kernel is stricter, and therefore stays.
+    type: list
+    elements: str
+    default: []
   blocked_modules:
     description:
       - Modules that must not be loaded, by name, with the reason. The file is C(/etc/modprobe.d/zz-breakwater.conf).
@@ -128,7 +133,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan everything, then, outside check mode, do it; BreakwaterError when it can't or must not be done."""
     params = module.params
     files = LocalFileSystem()
-    wanted = {key: sysctls.normal(value) for key, value in params["sysctl"].items()}
+    given = {key: sysctls.normal(value) for key, value in params["sysctl"].items()}
+    wanted = sysctls.with_stricter(given, params["at_least"], files)
     overrides = conflicts.resolve(wanted, params["uses"], params["override_conflicts"], files)
     settings = {**wanted, **{item.key: item.value for item in overrides}}
     kernel = sysctls.make_plan(settings, {item.key: item.reason for item in overrides}, files)
@@ -171,6 +177,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "sysctl": {"type": "dict", "default": {}},
+            "at_least": {"type": "list", "elements": "str", "default": []},
             "blocked_modules": {"type": "dict", "default": {}},
             "parameters": {"type": "list", "elements": "str", "default": []},
             "uses": {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Collection, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import HEADER, names_in, text_of
@@ -57,6 +57,13 @@ def read_live(files: FileSystem, key: str) -> str | None:
         return normal(files.read_text(_place(key)))
     except OSError:
         return None
+
+
+def with_stricter(settings: Mapping[str, str], at_least: Collection[str], files: FileSystem) -> dict[str, str]:
+    """Return `settings`, but of the keys `at_least` a larger number that the running kernel has."""
+    live = {key: read_live(files, key) or "" for key in settings if key in at_least}
+    larger = {key: value for key, value in live.items() if value.isdecimal() and settings[key].isdecimal()}
+    return {**settings, **{key: value for key, value in larger.items() if int(value) > int(settings[key])}}
 
 
 def make_plan(settings: Mapping[str, str], comments: Mapping[str, str], files: FileSystem) -> SysctlPlan:

@@ -60,6 +60,17 @@ def test_locked_keys_are_left_alone(
     assert (key in reasons(plan), key in plan.changes) == (locked, not locked)
 
 
+@pytest.mark.parametrize(
+    ("live", "kept"), [("4", "4"), ("10", "10"), ("3", "3"), ("-1", "3"), (None, "3"), ("4 4", "3")]
+)
+def test_stricter_values_of_the_kernel_stay(files: LocalFileSystem, write: Write, live: str | None, kept: str) -> None:
+    key = "kernel.perf_event_paranoid"
+    if live:
+        write(key, f"{live}\n")
+    assert sysctls.with_stricter({key: "3"}, [key, "kernel.other"], files) == {key: kept}
+    assert sysctls.with_stricter({key: "3"}, [], files) == {key: "3"}
+
+
 @pytest.mark.parametrize(("key", "value"), [("kernel", "1"), ("net.ipv4.conf.*.rp_filter", "1"), ("a.b", "1\nc.d = 2")])
 def test_what_is_no_setting_is_refused(files: LocalFileSystem, key: str, value: str) -> None:
     with pytest.raises(InputError, match="is no kernel setting"):
