@@ -132,6 +132,12 @@ def check(plan: Plan, host: EngineHost, state: EngineState, allow_interruption: 
             f" {state.containers} running containers: turn live-restore on (the role docker_engine does), or set"
             " allow_interruption: true. The engine was left as it is."
         )
+    if state.dependents and not allow_interruption:
+        raise InputError(
+            f"The engine has to be restarted, since {' and '.join(plan.reasons)}, and systemd then restarts"
+            f" {', '.join(state.dependents)} too, with whatever containers they run: have them want docker.service"
+            " instead of requiring it, or set allow_interruption: true. The engine was left as it is."
+        )
     if not host.can_restart:
         raise InputError(
             f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but systemd does not manage it:"
@@ -148,8 +154,9 @@ def apply(plan: Plan, host: EngineHost, commands: CommandRunner, endpoint: Endpo
     if not plan.reasons:
         return
     if plan.before[SOCKET_FILE] != plan.after[SOCKET_FILE]:
-        # Only then is the port let go: a socket can't be moved while its service runs.
-        commands.run(("systemctl", "stop", UNIT, SOCKET_UNIT), timeout=timeout)
+        # Only then is the port let go. dockerd is not stopped here, since systemd would stop whatever requires it and
+        # start none of that again: the restart opens the port anew, while dockerd is down.
+        commands.run(("systemctl", "stop", SOCKET_UNIT), timeout=timeout)
     host.restart(timeout)
     host.wait_until(DEFAULT_SOCKET, {}, timeout)
     if plan.opened:

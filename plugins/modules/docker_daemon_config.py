@@ -54,8 +54,8 @@ options:
     default: false
   allow_interruption:
     description:
-      - Allows a change that stops running containers, because live-restore can't keep them. Needless where
-        O(restart=never), since nothing is stopped then.
+      - Allows a change that stops running containers, because live-restore can't keep them, or restarts active units,
+        because they require C(docker.service). Needless where O(restart=never), since nothing is stopped then.
     type: bool
     default: false
   restart:
@@ -179,8 +179,8 @@ predicted:
   sample: {live-restore: true}
 restart_allowed:
   description:
-    - Whether dockerd may be restarted now, since O(restart) allows it and no container would be stopped without
-      O(allow_interruption).
+    - Whether dockerd may be restarted now, since O(restart) allows it and no container and no other unit would be
+      stopped without O(allow_interruption).
   type: bool
   returned: success
   sample: true
@@ -331,7 +331,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
             transaction.write_settings(settings.text)
     deferred = [key for key in plan.changed if key not in plan.reloaded] if transaction.deferred else []
     warn(module, plan, deferred)
-    interrupts = state.containers and not plan.document.get("live-restore") and not params["allow_interruption"]
+    stops = state.dependents or (state.containers and not plan.document.get("live-restore"))
     predicted = {key: value for key, value in plan.document.items() if not secrets(value, key)}
     return {
         "changed": config_changed or unit_changed,
@@ -341,7 +341,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         "unknown_keys": list(plan.unknown),
         "pending_keys": list(plan.pending),
         "deferred_keys": deferred,
-        "restart_allowed": restart_allowed and not interrupts,
+        "restart_allowed": restart_allowed and (params["allow_interruption"] or not stops),
         "unit_changed": unit_changed,
         "engine_version": state.version,
         **({"predicted": predicted} if module.check_mode else {}),

@@ -14,7 +14,8 @@ description:
     C(docker.service). The port is open only while C(/etc/docker/daemon.json) has C(tlsverify) and opens no port itself.
   - dockerd loads certificates only when it starts. When they are newer than the running dockerd, it is restarted.
     Clients that connect meanwhile wait for a second or two; running containers are kept by live-restore.
-  - Before a restart dockerd judges its configuration, and a restart that would stop containers is refused.
+  - Before a restart dockerd judges its configuration, and a restart that would stop containers or other units is
+    refused.
   - An engine that does not use the certificates yet is left alone; it opens the port when it is told to use them, by
     C(hosts=[fd://]), C(tlsverify), C(tlscacert), C(tlscert) and C(tlskey) in C(daemon.json).
 options:
@@ -35,7 +36,9 @@ options:
     type: bool
     default: false
   allow_interruption:
-    description: Allows a restart that stops running containers, because live-restore is off.
+    description:
+      - Allows a restart that stops running containers, because live-restore is off, or restarts active units, because
+        they require C(docker.service).
     type: bool
     default: false
   timeout:

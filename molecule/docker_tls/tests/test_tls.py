@@ -225,6 +225,49 @@ def test_new_ca_refuses_nobody_but_the_removed_client(requests: dict[str, int]) 
     assert kept_process() == process
 
 
+def module(name: str, *arguments: str, **options: Any) -> str:
+    """Run a module of the collection on an engine's host and return what it says."""
+    command = ["ansible", ENGINES[1], "-i", os.environ["MOLECULE_INVENTORY_FILE"], "-m", f"breakwater.docker.{name}"]
+    done = subprocess.run(
+        [*command, "-a", json.dumps(options), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=bed.PLAY_SECONDS,
+        check=False,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0"},
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def application() -> Iterator[Any]:
+    """Return the engine's host with a unit that requires docker.service, as units of applications do."""
+    machine = host(ENGINES[1])
+    unit = "[Unit]\nRequires=docker.service\nAfter=docker.service\n[Service]\nExecStart=/bin/sleep infinity\n"
+    machine.check_output(f"printf '{unit}' > /run/systemd/system/application.service && systemctl start application")
+    yield machine
+    machine.check_output("systemctl stop application; rm /run/systemd/system/application.service")
+
+
+def test_units_that_require_the_engine_are_not_stopped_unasked(application: Any) -> None:
+    state = "systemctl show -P MainPID application"
+    process = application.check_output(state)
+    changes: dict[str, dict[str, Any]] = {
+        "docker_tls_listener": {"port": 2377},
+        "docker_daemon_config": {"config": {"default-shm-size": "32M"}},
+    }
+    for name, options in changes.items():
+        assert "systemd then restarts application.service too" in module(name, **options)
+    assert application.check_output(state) == process
+    assert application.socket("tcp://2376").is_listening
+    for closed, opened in ((2376, 2377), (2377, 2376)):
+        told = module("docker_tls_listener", port=opened, allow_interruption=True)
+        assert "CHANGED" in told, told
+        assert application.service("application").is_running
+        assert application.socket(f"tcp://{opened}").is_listening
+        assert not application.socket(f"tcp://{closed}").is_listening
+
+
 def test_audit_finds_the_engines_protected(tmp_path: Path) -> None:
     play(
         "breakwater.docker.compliance",

@@ -42,6 +42,13 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
             f"Changing {', '.join(plan.changed)} stops the {state.containers} running containers, since live-restore"
             " can't keep them. Stop them first or set allow_interruption: true; nothing was changed."
         )
+    restarts = plan.action in ("restart", "data_move") and consent.restart
+    if restarts and state.dependents and not consent.interruption:
+        raise InputError(
+            f"Changing {', '.join(plan.changed)} restarts docker.service, and systemd then restarts"
+            f" {', '.join(state.dependents)} too, with whatever containers they run. Have them want docker.service"
+            " instead of requiring it, or set allow_interruption: true; nothing was changed."
+        )
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,15 @@ class EngineHost:
             data_root=info.get("DockerRootDir"),
             network=(self._get(socket, "/networks/bridge") or {}).get("Options") or {},
             shown=_shown(info),
+            dependents=self._active(self.unit.dependents),
         )
+
+    def _active(self, units: Sequence[str]) -> tuple[str, ...]:
+        if not units:
+            return ()
+        states = self._commands.run(("systemctl", "is-active", "--", *units)).stdout.split()
+        running = ("active", "reloading", "activating")
+        return tuple(name for name, state in zip(units, states) if state in running)
 
     def answers(self, socket: str) -> bool:
         """Tell whether the engine answers now."""

@@ -47,6 +47,8 @@ class EngineState:
     """Options of the default network, `bridge`."""
     shown: Mapping[str, Any] = field(default_factory=dict)
     """What keys have come to, as far as the engine tells."""
+    dependents: tuple[str, ...] = ()
+    """Active units that systemd restarts with the engine, and with them perhaps containers."""
 
 
 @dataclass(frozen=True)

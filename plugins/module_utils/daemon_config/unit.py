@@ -14,7 +14,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import In
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import holds_secret, looks_secret
 
-_PROPERTIES = "LoadState,ActiveState,InvocationID,ExecStart,Environment,EnvironmentFiles"
+#: Whom systemd stops with a unit, and restarts with it.
+_DEPENDENTS = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf")
+_PROPERTIES = (
+    f"LoadState,ActiveState,InvocationID,ExecStart,Environment,EnvironmentFiles,TriggeredBy,{','.join(_DEPENDENTS)}"
+)
 _ARGV = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
 _SETTING = re.compile(r"(?!Exec)[A-Z][A-Za-z0-9]*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -31,6 +35,8 @@ class Unit:
     environment: Mapping[str, str]
     start: str = ""
     """systemd's id of the unit's present start; no other start of any unit has it."""
+    dependents: tuple[str, ...] = ()
+    """Units that systemd restarts with it when they are active; its own sockets are not meant."""
 
     def arguments(self, hosts_in_file: bool) -> list[str]:
         """Return dockerd's options, variables expanded; with `hosts` in daemon.json as the drop-in leaves them."""
@@ -89,12 +95,15 @@ def read_unit(name: str, files: FileSystem, commands: CommandRunner) -> Unit:
     environment = dict(word.partition("=")[::2] for word in shlex.split(" ".join(properties.get("Environment", []))))
     for entry in properties.get("EnvironmentFiles", []):
         environment.update(_environment_file(entry.rpartition(" (")[0], files))
+    dependents = " ".join(value for key in _DEPENDENTS for value in properties.get(key, [])).split()
+    sockets = " ".join(properties.get("TriggeredBy", [])).split()
     return Unit(
         loaded=properties.get("LoadState") == ["loaded"],
         active_state=properties.get("ActiveState", ["inactive"])[0],
         command=tuple(argv.group(1).split()) if argv else (),
         environment=environment,
         start=properties.get("InvocationID", [""])[0],
+        dependents=tuple(sorted(set(dependents) - set(sockets))),
     )
 
 

@@ -103,6 +103,10 @@ def test_restart_that_would_stop_containers_is_refused() -> None:
     tls_listener.check(restart, Host(), running, allow_interruption=True)
     kept = EngineState(running=True, containers=2, live_restore=True)
     tls_listener.check(restart, Host(), kept, allow_interruption=False)
+    required = EngineState(running=True, dependents=("a.service", "b.service"))
+    with pytest.raises(InputError, match=r"systemd then restarts a\.service, b\.service too"):
+        tls_listener.check(restart, Host(), required, allow_interruption=False)
+    tls_listener.check(restart, Host(), required, allow_interruption=True)
     with pytest.raises(InputError, match="systemd does not manage it"):
         tls_listener.check(restart, Host(can_restart=False), kept, allow_interruption=False)
     tls_listener.check(Plan({}, {}), Host(can_restart=False), running, allow_interruption=False)

@@ -308,6 +308,16 @@ def test_consent_is_needed(action: str, document: Document, containers: int, con
         check_consent(plan(action, document), EngineState(running=True, containers=containers), consent)
 
 
+@pytest.mark.parametrize("action", ["restart", "data_move"])
+def test_units_that_would_be_restarted_too_are_named(action: str) -> None:
+    state = EngineState(running=True, dependents=("a.service", "b.service"))
+    with pytest.raises(InputError, match=r"restarts a\.service, b\.service too.* nothing was changed"):
+        check_consent(plan(action, HARD), state, Consent(data_move=True))
+    check_consent(plan(action, HARD), state, Consent(data_move=True, interruption=True))
+    check_consent(plan(action, HARD), state, Consent(data_move=True, restart=False))
+    check_consent(plan("reload", HARD), state, Consent())
+
+
 @pytest.mark.parametrize(
     ("action", "document", "containers", "consent"),
     [

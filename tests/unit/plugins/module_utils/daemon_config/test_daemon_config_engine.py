@@ -123,6 +123,19 @@ def test_what_keys_have_come_to(options: Any, version: Any, more: dict[str, Any]
     assert host.state("/run/docker.sock", None).shown == {**told, **more}
 
 
+def test_active_units_that_a_restart_takes_along_are_known(tmp_path: Path) -> None:
+    shown = f"{UNIT % 'active'}RequiredBy=a.service b.service\nBoundBy=c.service\nConsistsOf=docker.socket d.service\n"
+    answers = {
+        "show": CommandResult(0, f"{shown}RequisiteOf=\nTriggeredBy=docker.socket\n", ""),
+        "is-active": CommandResult(3, "active\ninactive\nactivating\nfailed\n", ""),
+    }
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    commands = Commands(**answers)
+    host = EngineHost(LocalFileSystem(str(tmp_path)), commands, lambda _: contextlib.nullcontext(Api({"/info": INFO})))
+    assert host.state("/run/docker.sock", None).dependents == ("a.service", "c.service")
+    assert "systemctl is-active -- a.service b.service c.service d.service" in commands.seen
+
+
 def test_state_of_an_engine_that_tells_little(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, {"/info": {}, "/networks/bridge": ["not an object"]})
     state = host.state("/run/docker.sock", None)
