@@ -49,10 +49,10 @@ def claimed_capabilities(container: Document) -> frozenset[str]:
         return everything
     added = set(capability_names(container.strings("HostConfig", "CapAdd")))
     dropped = set(capability_names(container.strings("HostConfig", "CapDrop")))
-    base = everything if "ALL" in added else DEFAULT_CAPABILITIES
-    if "ALL" in dropped:
-        base = frozenset()
-    return (base - dropped) | (added - {"ALL"})
+    if "ALL" in added:  # which --cap-drop ALL does not take back
+        return everything - dropped
+    base = frozenset() if "ALL" in dropped else DEFAULT_CAPABILITIES
+    return (base - dropped) | added
 
 
 def security_options(container: Document, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Iterable, Mapping
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import container
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.confinement import DANGEROUS_CAPABILITIES
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
@@ -151,6 +152,24 @@ def test_joined_namespaces_are_those_of_the_host_where_their_owner_has_these(tmp
     fields = ("network_mode", "pid_mode", "networks", "joined_namespaces")
     joined = ["network of risky", "pid of risky", "ipc of risky"]
     assert [found[field] for field in fields] == ["host", "host", ["host"], joined]
+
+
+@pytest.mark.parametrize(
+    ("added", "dropped", "dangerous"),
+    [
+        (["NET_ADMIN"], ["ALL"], ["NET_ADMIN"]),
+        (["NET_ADMIN"], ["NET_ADMIN"], ["NET_ADMIN"]),
+        (["all"], ["ALL"], sorted(DANGEROUS_CAPABILITIES)),  # the engine adds after it has dropped
+        (["ALL"], [], sorted(DANGEROUS_CAPABILITIES)),
+        (["ALL", "BPF"], ["CAP_BPF"], sorted(DANGEROUS_CAPABILITIES - {"BPF"})),
+        ([], ["ALL"], []),
+    ],
+)
+def test_dangerous_capabilities_as_the_engine_counts(
+    tmp_path: Path, added: list[str], dropped: list[str], dangerous: list[str]
+) -> None:
+    changes = {"HostConfig.CapAdd": added, "HostConfig.CapDrop": dropped, "State.Running": False}
+    assert evidence(tmp_path, changes)["dangerous_capabilities"] == dangerous
 
 
 def test_stopped_container_has_no_kernel_view(tmp_path: Path) -> None:
