@@ -9,7 +9,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
@@ -164,6 +164,15 @@ def prepare_plan(user: str, uid: int | None, files: FileSystem) -> Preparation:
         unit_after=_UNIT_TEXT.format(user=user, script=script or _SCRIPTS[-1], config=CONFIG_FILE),
         enable=not _exists(files, _ENABLED),
     )
+
+
+def check_live_restore(document: Mapping[str, Any]) -> None:
+    """Raise InputError when live-restore is to be on: it can't keep these containers, and dockerd relies on it."""
+    if document.get("live-restore"):
+        raise InputError(
+            "live-restore can't keep the containers of an engine without root, whose unit ends them: dockerd would only"
+            " no longer stop them in their own way. Set it to false; nothing was changed."
+        )
 
 
 def missing_range(text: str, user: str, uid: int | None) -> int | None:

@@ -13,7 +13,8 @@ description:
   - Gives the account subordinate ids and a systemd that runs from boot on, and its engine a unit and a configuration,
     C(/etc/docker/rootless.json), which belong to root. The configuration is merged, judged and taken back as
     M(breakwater.docker.docker_daemon_config) does it.
-  - Such an engine can't keep containers over a restart, so a change that takes one is refused while any runs.
+  - Such an engine can't keep containers over a restart, so a change that takes one is refused while any runs, and so is
+    C(live-restore), which would only leave them to be killed.
 options:
   user:
     description: The account. There can be one such engine on a host.
@@ -115,6 +116,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine 
     UNIT_FILE,
     Preparation,
     UserCommands,
+    check_live_restore,
     engine_socket,
     prepare,
     prepare_plan,
@@ -188,6 +190,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     host = examine()
     state = host.state(DEFAULT_SOCKET, params["candidate_version"])
     plan = make_plan(current, running, params["defaults"], params["config"], state)
+    check_live_restore(plan.document)
     check_consent(plan, state, Consent(interruption=params["allow_interruption"]))
     check_restart(prepared, state, params["allow_interruption"])
     validate(host, plan, state)

@@ -60,6 +60,7 @@ def report(host: container_host.ContainerHost, request: pytest.FixtureRequest, t
     [
         ("daemon_rootless", "not_applicable"),
         ("daemon_userns_remap", "pass"),
+        ("daemon_live_restore", "not_applicable"),
         ("daemon_icc_disabled", "pass"),
         ("daemon_config_valid", "pass"),
         ("daemon_single", "fail"),

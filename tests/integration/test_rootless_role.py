@@ -152,6 +152,14 @@ def test_restart_that_would_stop_containers_is_refused(engine: Host) -> None:
     assert engine.docker("ps -q")
 
 
+def test_live_restore_does_not_let_a_restart_through(engine: Host) -> None:
+    for config in ({"live-restore": True}, {"live-restore": True, "log-level": "warn"}):
+        code, said = engine.converge(only=True, config=config)
+        assert code != 0
+        assert "live-restore can't keep the containers of an engine without root" in said
+        assert engine.docker("ps -q")
+
+
 def test_reloadable_setting_is_reloaded_and_keeps_containers(engine: Host) -> None:
     process = engine.run("pidof httpd")
     code, said = engine.converge(only=True, config={"labels": ["team=blue"]})

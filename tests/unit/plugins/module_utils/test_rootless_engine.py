@@ -12,6 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Loc
 from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine import (
     Preparation,
     UserCommands,
+    check_live_restore,
     engine_socket,
     missing_range,
     prepare_plan,
@@ -106,3 +107,10 @@ def test_commands_are_the_users(asked: str, ran: str) -> None:
 def test_socket_is_the_users_unless_another_one_is_named() -> None:
     assert engine_socket("/run/docker.sock", 1500) == "/run/user/1500/docker.sock"
     assert engine_socket("/srv/engine.sock", 1500) == "/srv/engine.sock"
+
+
+def test_live_restore_is_refused_since_nothing_keeps_the_containers() -> None:
+    with pytest.raises(InputError, match="can't keep the containers.*Set it to false; nothing was changed"):
+        check_live_restore({"live-restore": True})
+    check_live_restore({"live-restore": False})
+    check_live_restore({})
