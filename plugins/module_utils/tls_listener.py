@@ -74,6 +74,8 @@ class Plan:
     reasons: list[str] = field(default_factory=list)
     opened: bool = False
     """Whether the port is to be open afterwards."""
+    live_restore: bool = False
+    """Whether dockerd would be started with live-restore: one that is not stops the containers that it finds."""
 
     @property
     def changed_units(self) -> list[str]:
@@ -104,7 +106,7 @@ def make_plan(
         reasons.append("its port is opened by systemd from now on")
     if replaced or _loaded_before(files, commands, certificates):
         reasons.append("its certificates are newer than itself")
-    return Plan(before, after, reasons, opened)
+    return Plan(before, after, reasons, opened, settings.values.get("live-restore") is True)
 
 
 def _uses(settings: DaemonSettings, certificates: Iterable[str]) -> bool:
@@ -126,7 +128,13 @@ def check(plan: Plan, host: EngineHost, state: EngineState, allow_interruption: 
     """Raise InputError when the plan must not or can't be carried out on this host."""
     if not plan.reasons:
         return
-    if state.containers and not state.live_restore and not allow_interruption:
+    if state.swarm_active and plan.live_restore:
+        raise InputError(
+            f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but in a swarm it does not start with"
+            " live-restore: set it to false. The engine was left as it is."
+        )
+    kept = state.live_restore and plan.live_restore
+    if state.containers and not kept and not allow_interruption:
         raise InputError(
             f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but that would stop its"
             f" {state.containers} running containers: turn live-restore on (the role docker_engine does), or set"

@@ -499,6 +499,29 @@ def test_file_that_dockerd_was_not_told_of_costs_no_container(engine: Engine) ->
     engine.assert_converges()
 
 
+def test_engine_in_a_swarm_is_not_restarted_with_live_restore(engine: Engine) -> None:
+    """A reload lets it in, but dockerd does not start with it."""
+    engine.unharden()
+    engine.host.run("docker swarm init --advertise-addr 127.0.0.1")
+    try:
+        engine.host.run(f"{written(FILE, json.dumps({**engine.old, 'live-restore': True}), '644')}")
+        engine.host.run("systemctl reload docker")
+        engine.host.wait_for("docker info -f '{{.LiveRestoreEnabled}}' | grep -q true")
+        run = ansible_runs.start_module("docker_daemon_config", NAME, config={"log-level": "warn"})
+        said = ansible_runs.finished(run)
+        assert "does not start again with it: set it to false. Nothing was changed" in said, said
+        engine.assert_unharmed("old")
+        run = ansible_runs.start_module("docker_daemon_config", NAME, config={"live-restore": False})
+        said = ansible_runs.finished(run)
+        assert re.search('CHANGED(?s:.*)"action": "reload"(?s:.*)"restart_allowed": false', said), said
+        run = ansible_runs.start_module("docker_daemon_config", NAME, config={"log-level": "warn"})
+        said = ansible_runs.finished(run)
+        assert "Changing log-level stops the 1 running containers" in said, said
+        engine.assert_unharmed("old")
+    finally:
+        engine.host.run("docker swarm leave --force")
+
+
 def test_downgrade_to_an_engine_that_does_not_know_a_key(engine: Engine) -> None:
     """The engine can't start by the file; live-restore has kept the container."""
     engine.unharden()

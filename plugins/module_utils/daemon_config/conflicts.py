@@ -12,6 +12,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys impo
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import has_credentials, without_credentials
 
 Conflict = Tuple[Set[str], str]
+#: What an engine in a swarm does not start by, though a reload lets it in.
+EXCLUDED_BY_SWARM = frozenset(("firewall-backend", "live-restore"))
 #: The first version that does not start with the storage driver.
 _DRIVERS_UNTIL = {"aufs": "24.0", "overlay": "24.0", "devicemapper": "25.0"}
 #: The first version that takes the key without `experimental`.
@@ -133,7 +135,10 @@ def _addresses(document: Mapping[str, Any]) -> Iterator[Conflict]:
 
 def _states(document: Mapping[str, Any], version: str | None, swarm_active: bool) -> Iterator[Conflict]:
     if document.get("live-restore") and swarm_active:
-        yield {"live-restore"}, "live-restore is refused by an engine in a swarm: leave it out or leave the swarm."
+        sentence = (
+            "live-restore is refused by an engine in a swarm, which does not start again with it: set it to false."
+        )
+        yield {"live-restore"}, sentence
     for key in keys_of_experiments(document, version):
         if not document.get("experimental"):
             sentence = f"{key} needs experimental: true before {_EXPERIMENTAL_UNTIL[key]}, this is {version}."

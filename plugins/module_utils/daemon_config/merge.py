@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import (
+    EXCLUDED_BY_SWARM,
     conflicts,
     keys_of_experiments,
     older_than,
@@ -132,7 +133,9 @@ def make_plan(
     refused: list[str] = []
     warnings: list[str] = []
     for keys, sentence in conflicts(document, state.version, state.swarm_active):
-        (refused if keys & set(config) else warnings).append(sentence)
+        # What was in the file before is what the engine runs by, save for what ends it when it is started anew.
+        ends_it = state.swarm_active and keys <= EXCLUDED_BY_SWARM
+        (refused if ends_it or keys & set(config) else warnings).append(sentence)
     if refused:
         raise InputError(f"The configuration contradicts itself: {' '.join(refused)} Nothing was changed.")
     action, changed = classify(running or {}, document, state)

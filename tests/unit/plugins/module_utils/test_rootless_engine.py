@@ -110,7 +110,7 @@ def test_socket_is_the_users_unless_another_one_is_named() -> None:
 
 
 def test_live_restore_is_refused_since_nothing_keeps_the_containers() -> None:
-    with pytest.raises(InputError, match="can't keep the containers.*Set it to false; nothing was changed"):
+    with pytest.raises(InputError, match=r"can't keep the containers.*Set it to false; nothing was changed"):
         check_live_restore({"live-restore": True})
     check_live_restore({"live-restore": False})
     check_live_restore({})

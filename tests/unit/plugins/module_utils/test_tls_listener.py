@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -64,6 +65,13 @@ def test_nothing_to_do(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     assert (made.reasons, made.changed_units, made.opened) == ([], [], True)
 
 
+def test_restart_keeps_containers_by_what_dockerd_will_be_started_with(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    assert plan(monkeypatch, root, started=200, **TLS, **{"live-restore": True}).live_restore
+    assert not plan(monkeypatch, root, started=200, **TLS).live_restore
+
+
 def test_newer_certificates_take_a_restart(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     assert plan(monkeypatch, root, started=200, **TLS).reasons == ["its certificates are newer than itself"]
 
@@ -102,6 +110,14 @@ def test_restart_that_would_stop_containers_is_refused() -> None:
         tls_listener.check(restart, Host(), running, allow_interruption=False)
     tls_listener.check(restart, Host(), running, allow_interruption=True)
     kept = EngineState(running=True, containers=2, live_restore=True)
+    with pytest.raises(InputError, match="would stop its 2 running containers"):
+        tls_listener.check(restart, Host(), kept, allow_interruption=False)
+    restart = replace(restart, live_restore=True)
+    with pytest.raises(InputError, match="would stop its 2 running containers"):
+        tls_listener.check(restart, Host(), running, allow_interruption=False)
+    swarm = replace(kept, swarm_active=True)
+    with pytest.raises(InputError, match="in a swarm it does not start with live-restore: set it to false"):
+        tls_listener.check(restart, Host(), swarm, allow_interruption=True)
     tls_listener.check(restart, Host(), kept, allow_interruption=False)
     required = EngineState(running=True, dependents=("a.service", "b.service"))
     with pytest.raises(InputError, match=r"systemd then restarts a\.service, b\.service too"):

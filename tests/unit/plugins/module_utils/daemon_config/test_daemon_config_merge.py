@@ -98,6 +98,19 @@ def test_live_restore_in_a_swarm_is_refused_to_the_user_and_skipped_for_the_prof
     assert made.skipped == (("live-restore", "an engine in a swarm can't restore containers live"),)
 
 
+@pytest.mark.parametrize("file", [{"live-restore": True}, {"firewall-backend": "nftables"}])
+def test_what_an_engine_in_a_swarm_does_not_start_by_is_refused_in_the_file_too(file: Document) -> None:
+    swarm = EngineState(running=True, version="29.1.0", swarm_active=True)
+    assert "by an engine in a swarm" in refusal({}, current=file, state=swarm)
+    corrected = {"live-restore": False, "firewall-backend": "iptables"}
+    assert plan(file, config={key: corrected[key] for key in file}, state=swarm).document != file
+
+
+def test_live_restore_that_a_swarm_excludes_is_turned_off_by_a_reload() -> None:
+    swarm = EngineState(running=True, version="26.1.5", containers=1, live_restore=True, swarm_active=True)
+    assert plan({"live-restore": True}, config={"live-restore": False}, state=swarm).action == "reload"
+
+
 def test_contradiction_that_was_there_before_is_a_warning() -> None:
     made = plan({"hosts": ["fd://", "tcp://0.0.0.0:2375"]}, {"icc": False})
     assert "tlsverify is not true" in made.warnings[0]
