@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import container as container_evidence
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import network as network_evidence
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -37,11 +38,11 @@ _HOST_CONFIG: dict[str, Any] = {
     "CgroupnsMode": "private",
     "IpcMode": "private",
     "LogConfig": {"Type": "json-file", "Config": {}},
-    "MaskedPaths": ["/proc/kcore"],
+    "MaskedPaths": list(confinement.MASKED_PATHS),
     "NetworkMode": "default",
     "PidsLimit": None,
     "PortBindings": {},
-    "ReadonlyPaths": ["/proc/sys"],
+    "ReadonlyPaths": list(confinement.READ_ONLY_PATHS),
     "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
 }
 

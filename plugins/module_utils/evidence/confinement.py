@@ -34,6 +34,9 @@ DEFAULT_CAPABILITIES = frozenset(_DEFAULT.split())
 DANGEROUS_CAPABILITIES = frozenset(_DANGEROUS.split())
 #: Types that let their processes do everything, in Debian's policy and in container-selinux.
 _UNCONFINED_TYPES = ("spc_t", "unconfined_t", "unconfined_service_t", "dockerd_t", "container_runtime_t", "kernel_t")
+#: What every engine hides of the kernel, and what it lets nobody write to; each since 20.10, others came and went.
+MASKED_PATHS = ("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/scsi", "/sys/firmware")
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _SECCOMP_MODES = {"0": "disabled", "1": "strict", "2": "filter"}
 
 
@@ -115,6 +118,15 @@ def apparmor_enforces(label: str | None, profile: str) -> bool:
     """
     names, _separator, mode = (label or "").rpartition(" ")
     return mode == "(enforce)" and profile in names.split("//&")
+
+
+def system_paths_unmasked(container: Document) -> bool:
+    """Tell whether /proc and /sys are shown in full (`systempaths=unconfined`), or more of them than by default."""
+    if container.boolean("HostConfig", "Privileged"):
+        return True
+    masked = set(container.strings("HostConfig", "MaskedPaths"))
+    read_only = masked | set(container.strings("HostConfig", "ReadonlyPaths"))
+    return not (masked.issuperset(MASKED_PATHS) and read_only.issuperset(READ_ONLY_PATHS))
 
 
 def selinux_disabled(container: Document) -> bool:

@@ -234,13 +234,6 @@ def _log_bounded(subject: _Subject) -> bool:
     return options.has("max-size") and options.string("max-size") != "-1"
 
 
-def _unmasked(subject: _Subject) -> bool:
-    """Tell whether /proc and /sys are shown in full (`systempaths=unconfined`)."""
-    if subject.doc.boolean("HostConfig", "Privileged"):
-        return True
-    return not all(subject.doc.strings("HostConfig", name) for name in ("MaskedPaths", "ReadonlyPaths"))
-
-
 def _ssh_servers(subject: _Subject) -> list[str]:
     if subject.kernel_error:
         raise UnreadableError(subject.kernel_error)
@@ -267,7 +260,7 @@ _FIELDS = {
     "seccomp_dangerous_calls": lambda s: confinement.dangerous_calls(s.doc, s.estate.daemon["seccomp_dangerous_calls"]),
     "apparmor_profile": lambda s: confinement.apparmor_profile(s.doc),
     "selinux_disabled": lambda s: confinement.selinux_disabled(s.doc),
-    "system_paths_unmasked": _unmasked,
+    "system_paths_unmasked": lambda s: confinement.system_paths_unmasked(s.doc),
     "read_only": lambda s: s.doc.boolean("HostConfig", "ReadonlyRootfs"),
     "network_mode": lambda s: s.estate.neighbours.mode(s.doc, "network"),
     "networks": lambda s: sorted(s.estate.neighbours.owner(s.doc, "network").mapping("NetworkSettings", "Networks")),

@@ -10,6 +10,7 @@ import re
 from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.confinement import MASKED_PATHS
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import size
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose import mounts
 from ansible_collections.breakwater.docker.plugins.plugin_utils.compose.project import AT_RUN_TIME, Project, assignments
@@ -66,7 +67,7 @@ def _host_config(project: Project, service: Mapping[str, Any]) -> dict[str, Any]
         "Devices": [{"PathOnHost": _device(item)} for item in service.get("devices") or []],
         "IpcMode": _joined(service, "ipc") or "private",
         "LogConfig": {"Type": str(logging.get("driver") or "json-file"), "Config": _texts(logging.get("options"))},
-        "MaskedPaths": [] if "systempaths=unconfined" in _options(service) else ["/proc/kcore"],
+        "MaskedPaths": [] if "systempaths=unconfined" in _options(service) else list(MASKED_PATHS),
         "Memory": _bytes(service.get("mem_limit", limits.get("memory"))),
         "NanoCpus": int(float(service.get("cpus", limits.get("cpus")) or 0) * _BILLION),
         "NetworkMode": _joined(service, "network_mode") or _networks(project, service)[0],

@@ -159,7 +159,7 @@ def test_joined_namespaces_are_those_of_the_host_where_their_owner_has_these(tmp
     [
         (["NET_ADMIN"], ["ALL"], ["NET_ADMIN"]),
         (["NET_ADMIN"], ["NET_ADMIN"], ["NET_ADMIN"]),
-        (["all"], ["ALL"], sorted(DANGEROUS_CAPABILITIES)),  # the engine adds after it has dropped
+        (["all"], ["ALL"], sorted(DANGEROUS_CAPABILITIES)),  # of which the engine takes nothing back
         (["ALL"], [], sorted(DANGEROUS_CAPABILITIES)),
         (["ALL", "BPF"], ["CAP_BPF"], sorted(DANGEROUS_CAPABILITIES - {"BPF"})),
         ([], ["ALL"], []),
@@ -299,6 +299,9 @@ def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
             ["cdi: v.com/net=a"],
         ),
         ("HostConfig.MaskedPaths", [], "system_paths_unmasked", True),
+        ("HostConfig.MaskedPaths", ["/proc/acpi"], "system_paths_unmasked", True),
+        ("HostConfig.ReadonlyPaths", ["/proc/bus"], "system_paths_unmasked", True),
+        ("HostConfig.Privileged", False, "system_paths_unmasked", False),
         ("HostConfig.NanoCpus", 0, "cpu_limited", False),
         ("Config.Env", ["API_TOKEN=x", "A=b"], "secret_variables", ["API_TOKEN"]),
     ],
