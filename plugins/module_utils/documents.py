@@ -85,7 +85,7 @@ def gather(source: Source, readers: Mapping[str, Callable[[Source], Any]]) -> di
     for name, read in readers.items():
         try:
             fields[name] = read(source)
-        except (UnreadableError, OSError, ValueError) as error:  # noqa: PERF203 (a call for each costs more)
+        except (UnreadableError, OSError, ValueError, OverflowError, RecursionError) as error:  # noqa: PERF203 (a call for each costs more)
             fields[name] = None
             unreadable[name] = _reason(error, name)
     fields["unreadable"] = unreadable

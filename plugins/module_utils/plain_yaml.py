@@ -17,8 +17,10 @@ _CONSTANTS = {
 }
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
-#: A key, and what follows the colon. A colon within a word (`:5000`, `https://`) ends no key.
-_PAIR = re.compile(rf"({_QUOTED}|[^\s\"'\[\]{{}},#&*!|>%@`?:-][^\"'\[\]{{}},#:]*?)\s*:(?:\s+(.*))?")
+#: A key, and what follows the colon. A colon within a word (`:5000`, `https://`) ends no key. A plain key ends with no
+#: space: else the time would grow with the square of the spaces in a hostile text.
+_PLAIN_KEY = r"[^\s\"'\[\]{},#&*!|>%@`?:-](?:[^\"'\[\]{},#:]*[^\s\"'\[\]{},#:])?"
+_PAIR = re.compile(rf"({_QUOTED}|{_PLAIN_KEY})\s*:(?:\s+(.*))?")
 _ITEM = re.compile(r"-(?:(\s+)(.*))?")
 #: In flow collections a plain scalar ends at the next of their signs.
 _FLOW_PLAIN = r"(?:[^\s\[\]{},:]|:(?=[^\s,\[\]{}])| +(?=[^\s\[\]{},:#]))+"
@@ -26,6 +28,10 @@ _FLOW_PART = re.compile(rf"\s*({_QUOTED}|[\[\]{{}},]|:(?=[\s\[\]{{}},\"']|$)|{_F
 #: With these a plain scalar can't begin, or would mean something that is not read here.
 _RESERVED = tuple("&*!|>%@`?,]}")
 _MARKERS = ("---", "...")
+#: No settings are longer or deeper, in characters and collections within each other.
+_LONGEST = 64 << 10
+DEEPEST = 50
+_TOO_DEEP = f"it has more than {DEEPEST} collections within each other"
 
 
 class _Line(NamedTuple):
@@ -35,21 +41,47 @@ class _Line(NamedTuple):
 
 
 def parse(text: str) -> Any:
-    """Return what the document holds; ValueError with the number of a line, and nothing of its text, for other YAML."""
-    if text.lstrip().startswith("{"):
-        return json.loads(text)
-    lines = list(_lines(text))
+    """Return what the document holds; ValueError with the number of a line, and nothing of its text, for other YAML.
+
+    A document that is too long or too deep to be anybody's settings is refused, too: ValueError.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST} characters")
+    try:
+        value = json.loads(text) if text.lstrip().startswith("{") else _document(text)
+        _check_depth(value, DEEPEST)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    return value
+
+
+def _document(text: str) -> Any:
+    lines = list(_lines(text))[::-1]
     if not lines:
         return None
-    value, rest = _block(lines, lines[0].indent)
-    if rest:
-        raise _refusal(rest[0])
+    value = _block(lines, lines[-1].indent)
+    if lines:
+        raise _refusal(lines[-1])
     return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise ValueError(_TOO_DEEP)
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_depth(item, left - 1)
 
 
 def scalar(text: str) -> Any:
     """Return the value of one line that may be a scalar or a flow collection; ValueError for anything else."""
-    return _value(_Line(1, 0, _without_comment(text.strip())), text.strip())
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST} characters")
+    try:
+        value = _value(_Line(1, 0, _without_comment(text.strip())), text.strip())
+        _check_depth(value, DEEPEST)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    return value
 
 
 def _refusal(line: _Line) -> ValueError:
@@ -81,65 +113,64 @@ def _without_comment(text: str) -> str:
     return text
 
 
-def _block(lines: list[_Line], indent: int) -> tuple[Any, list[_Line]]:
-    """Return the collection whose entries begin at `indent`, and the lines behind it."""
-    first = lines[0]
+# The functions below take what they read off `lines`, whose next one is the last of the list.
+
+
+def _block(lines: list[_Line], indent: int) -> Any:
+    """Return the collection whose entries begin at `indent`."""
+    first = lines[-1]
     if _ITEM.fullmatch(first.text):
         return _sequence(lines, indent)
     if _PAIR.fullmatch(first.text):
         return _mapping(lines, indent)
     if len(lines) == 1:
-        return _value(first, first.text), []
-    raise _refusal(lines[1])
+        lines.pop()
+        return _value(first, first.text)
+    raise _refusal(lines[-2])
 
 
-def _mapping(lines: list[_Line], indent: int) -> tuple[dict[str, Any], list[_Line]]:
+def _mapping(lines: list[_Line], indent: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    while lines and lines[0].indent == indent:
-        line = lines[0]
+    while lines and lines[-1].indent == indent:
+        line = lines.pop()
         pair = _PAIR.fullmatch(line.text)
         if not pair:
             raise _refusal(line)
         key, text = str(_value(line, pair.group(1))) if pair.group(1)[0] in "\"'" else pair.group(1), pair.group(2)
         if key in found or key == "<<":
             raise _refusal(line)
-        lines = lines[1:]
-        if text:
-            found[key] = _value(line, text)
-        else:
-            found[key], lines = _nested(lines, indent)
-    return found, _ended(lines, indent)
+        found[key] = _value(line, text) if text else _nested(lines, indent)
+    _check_end(lines, indent)
+    return found
 
 
-def _nested(lines: list[_Line], indent: int) -> tuple[Any, list[_Line]]:
+def _nested(lines: list[_Line], indent: int) -> Any:
     """Return what belongs to a key without a value on its line; a list may begin at the key's own indentation."""
-    if lines and (lines[0].indent > indent or (lines[0].indent == indent and _ITEM.fullmatch(lines[0].text))):
-        return _block(lines, lines[0].indent)
-    return None, lines
+    if lines and (lines[-1].indent > indent or (lines[-1].indent == indent and _ITEM.fullmatch(lines[-1].text))):
+        return _block(lines, lines[-1].indent)
+    return None
 
 
-def _sequence(lines: list[_Line], indent: int) -> tuple[list[Any], list[_Line]]:
+def _sequence(lines: list[_Line], indent: int) -> list[Any]:
     found: list[Any] = []
-    while lines and lines[0].indent == indent and (item := _ITEM.fullmatch(lines[0].text)):
-        line, text = lines[0], item.group(2)
+    while lines and lines[-1].indent == indent and (item := _ITEM.fullmatch(lines[-1].text)):
+        line, text = lines.pop(), item.group(2)
         if not text:
-            value, lines = (
-                _nested(lines[1:], indent) if len(lines) > 1 and lines[1].indent > indent else (None, lines[1:])
-            )
+            found.append(_nested(lines, indent) if lines and lines[-1].indent > indent else None)
         elif _PAIR.fullmatch(text):
             # the item is a mapping whose first key is on the line of the dash
             inner = indent + 1 + len(item.group(1))
-            value, lines = _mapping([_Line(line.number, inner, text), *lines[1:]], inner)
+            lines.append(_Line(line.number, inner, text))
+            found.append(_mapping(lines, inner))
         else:
-            value, lines = _value(line, text), lines[1:]
-        found.append(value)
-    return found, _ended(lines, indent)
+            found.append(_value(line, text))
+    _check_end(lines, indent)
+    return found
 
 
-def _ended(lines: list[_Line], indent: int) -> list[_Line]:
-    if lines and lines[0].indent > indent:
-        raise _refusal(lines[0])
-    return lines
+def _check_end(lines: list[_Line], indent: int) -> None:
+    if lines and lines[-1].indent > indent:
+        raise _refusal(lines[-1])
 
 
 def _value(line: _Line, text: str) -> Any:
@@ -174,6 +205,7 @@ def _unquoted(line: _Line, text: str) -> str:
 
 
 def _flow_parts(line: _Line, text: str) -> list[str]:
+    """Return the signs, scalars and keys of a flow collection, the last one first."""
     parts, position = [], 0
     while position < len(text):
         part = _FLOW_PART.match(text, position)
@@ -181,14 +213,14 @@ def _flow_parts(line: _Line, text: str) -> list[str]:
             raise _refusal(line)
         parts.append(part.group(1))
         position = part.end()
-    return parts
+    return parts[::-1]
 
 
 def _flow(line: _Line, parts: list[str]) -> Any:
     """Take one value off the parts and return it."""
     if not parts:
         raise _refusal(line)
-    part = parts.pop(0)
+    part = parts.pop()
     if part == "[":
         items: list[Any] = []
         while _more(line, parts, "]", bool(items)):
@@ -198,9 +230,9 @@ def _flow(line: _Line, parts: list[str]) -> Any:
         pairs: dict[str, Any] = {}
         while _more(line, parts, "}", bool(pairs)):
             key = str(_flow(line, parts))
-            if key in pairs or not parts or parts.pop(0) != ":":
+            if key in pairs or not parts or parts.pop() != ":":
                 raise _refusal(line)
-            pairs[key] = None if parts[:1] in ([","], ["}"]) else _flow(line, parts)
+            pairs[key] = None if parts[-1:] in ([","], ["}"]) else _flow(line, parts)
         return pairs
     if part in ("]", "}", ",", ":") or part.startswith(_RESERVED):
         raise _refusal(line)
@@ -209,11 +241,11 @@ def _flow(line: _Line, parts: list[str]) -> Any:
 
 def _more(line: _Line, parts: list[str], end: str, begun: bool) -> bool:
     """Take the comma or the end of a collection off the parts, and tell whether a further entry follows."""
-    if begun and parts[:1] == [","]:
-        parts.pop(0)
-    elif begun and parts[:1] != [end]:
+    if begun and parts[-1:] == [","]:
+        parts.pop()
+    elif begun and parts[-1:] != [end]:
         raise _refusal(line)
-    if parts[:1] == [end]:
-        parts.pop(0)
+    if parts[-1:] == [end]:
+        parts.pop()
         return False
     return True

@@ -19,6 +19,8 @@ LOG = "/var/log/audit/audit.log"
 LOG_LIMIT = 4 << 20
 #: With name_format in auditd.conf, as STIGs ask for, each line begins with the host's name.
 _RECORD = re.compile(r"^(?:node=\S+ )?type=EXECVE msg=audit\((\d+)\.\d+:\d+\): (.*)$", re.MULTILINE)
+#: At the beginning of a line, as an argument of a command can look the same.
+_STAMP = re.compile(r"^(?:node=\S+ )?type=\w+ msg=audit\((\d{1,11})\.", re.MULTILINE | re.ASCII)
 _ARGUMENT = re.compile(r'\ba(\d+)=(?:"([^"]*)"|([0-9A-F]+))')
 _EXEC_VALUES = {"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys"}
 _GLOBAL_VALUES = {
@@ -63,7 +65,7 @@ def summarise(log: str) -> dict[str, Any]:
         counts["privileged"] += _is_on(options.get("--privileged"))
         user = options.get("-u", options.get("--user", ""))
         counts["root"] += user.partition(":")[0] in {"root", "0"}
-    first = re.search(r"msg=audit\((\d+)\.", log)
+    first = _STAMP.search(log)
     since = datetime.fromtimestamp(int(first.group(1)), timezone.utc) if first else None
     return {**counts, "since": since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None}
 

@@ -26,8 +26,9 @@ class Mount(NamedTuple):
 def read_mounts(files: FileSystem, process: str = "self") -> list[Mount]:
     """Return what is mounted for a process, in the order of mounting; OSError when /proc is not readable."""
     mounts = []
-    for line in files.read_text(f"/proc/{process}/mountinfo").splitlines():
-        columns = line.split()
+    # by these two only: other kinds of space can be in the name of a directory
+    for line in files.read_text(f"/proc/{process}/mountinfo").split("\n"):
+        columns = line.split(" ")
         if len(columns) > 5:
             own_options = columns[-1].split(",") if "-" in columns[6:] else ()
             mounts.append(Mount(_plain(columns[4]), columns[2], tuple(columns[5].split(",")), tuple(own_options)))

@@ -26,6 +26,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 from ansible_collections.breakwater.docker.plugins.module_utils.registry import drivers
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.effective import Effective, inner, read
 
+_PORT = re.compile("[0-9]{1,5}")
 _SERVICE = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
 #: Files that hold secrets besides the configuration, by the paths of their entries.
 _KEY_FILES = (("http", "tls", "key"), ("auth", "htpasswd", "path"), ("storage", "gcs", "keyfile"))
@@ -103,7 +104,7 @@ def _registry(
 def _port(text: str) -> str:
     """Return the port of an address like `:5000`; distribution listens on a port of its own choice without one."""
     port = text.rpartition(":")[2]
-    if not port.isdigit():
+    if not _PORT.fullmatch(port) or int(port) > 65535:
         raise UnreadableError("the registry's configuration names no port")
     return port
 

@@ -33,14 +33,16 @@ def dangerous_calls(content: str) -> list[str]:
     if content == "unconfined":
         return sorted(DANGEROUS_CALLS | {"clone"})
     try:
-        profile = json.loads(content)
-        allowed = _allowed(profile)
+        return sorted(_left_open(json.loads(content)))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise UnreadableError("a seccomp profile can't be understood") from None
+
+
+def _left_open(profile: Any) -> frozenset[str]:
+    calls = DANGEROUS_CALLS | {"clone"}
     if profile.get("defaultAction") not in REFUSING:
-        refused = {name for rule in profile.get("syscalls") or [] for name in _names(rule) if _refuses(rule)}
-        return sorted((DANGEROUS_CALLS | {"clone"}) - refused)
-    return sorted(allowed & (DANGEROUS_CALLS | {"clone"}))
+        return calls - {name for rule in profile.get("syscalls") or [] for name in _names(rule) if _refuses(rule)}
+    return calls & _allowed(profile)
 
 
 def _allowed(profile: Any) -> set[str]:

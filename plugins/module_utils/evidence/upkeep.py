@@ -9,7 +9,7 @@ import posixpath
 import re
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
+from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists, names_in, text_of
@@ -36,13 +36,15 @@ _TABLE_DIRECTORIES = (
     *("/var/spool/cron/crontabs", "/var/spool/cron"),
 )
 _CONTINUED = re.compile(r"\\\n")
-_COMMENT = re.compile(r"^\s*[#;].*", re.MULTILINE)
+_COMMENT = re.compile(r"^[^\S\n]*[#;].*", re.MULTILINE)
 _BETWEEN_COMMANDS = re.compile(r"[\n;&|]+")
 _BETWEEN_WORDS = re.compile(r"[\s'\"]+")
 #: docker or docker-compose after a directory, or after what systemd allows there; not docker-registry.
 _DOCKER = re.compile(r"(?:^|[^\w-])docker(?:-compose)?$")
 _COMPOSE = "com.docker.compose."
 _FILESYSTEM = "filesystem"
+#: For each a configuration is read, and every user has a table of his own.
+_MOST_COMMANDS = 100
 _DEFAULT_ROOT = "/var/lib/registry"
 
 
@@ -99,7 +101,7 @@ class Upkeep:
     def __init__(self, files: FileSystem, containers: Iterable[dict[str, Any]]) -> None:
         self._files = files
         self._collectors = [Document(raw, f"container {raw.get('Name')}") for raw in containers if _is_collector(raw)]
-        self._commands = Lazy(lambda: _scheduled(files))
+        self._commands = Lazy(lambda: self._concerning(_scheduled(files)))
 
     def collects(self, registry: Examined) -> bool:
         """Tell whether anything collects the garbage of this registry, itself or by a container made for it.
@@ -107,6 +109,16 @@ class Upkeep:
         UnreadableError or OSError where a configuration can't be read that tells.
         """
         return any(_concerns(self._files, command, self._collectors, registry) for command in self._commands())
+
+    def _concerning(self, commands: Iterable[Command]) -> list[Command]:
+        """Return the commands that may collect garbage, each once."""
+        names = {name for container in self._collectors for name in _names(container)}
+        found = list(
+            dict.fromkeys(each for each in commands if _COMMAND in each.words or not names.isdisjoint(each.words))
+        )
+        if len(found) > _MOST_COMMANDS:
+            raise UnreadableError(f"more than {_MOST_COMMANDS} commands at set times look as if they collected garbage")
+        return found
 
 
 def _is_collector(raw: dict[str, Any]) -> bool:

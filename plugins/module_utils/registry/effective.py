@@ -136,10 +136,12 @@ def _path(arguments: tuple[str, ...]) -> str:
 
 
 def overlaid(document: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the document with REGISTRY_A_B=value laid over it as a.b, shorter names first."""
+    """Return the document with REGISTRY_A_B=value laid over it as a.b, shorter names first; raises as `read`."""
     result: dict[str, Any] = _copied(document)
     for name in sorted(environment, key=lambda name: (name.count("_"), name)):
         keys = name[len(_PREFIX) :].lower().split("_")
+        if len(keys) > plain_yaml.DEEPEST:
+            raise UnreadableError("a variable of the registry's environment names more sections than it can have")
         value = _value(environment[name])
         if len(keys) == 1 and keys[0] in _KINDS and isinstance(value, str):
             present = result.get(keys[0])

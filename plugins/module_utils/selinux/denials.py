@@ -18,8 +18,10 @@ _SELINUXFS = "/sys/fs/selinux"
 _DIRECTORY = "/var/log/audit"
 #: Bytes of each of auditd's files that are read; auditd starts a new one after 8 MiB.
 _LIMIT = 64 << 20
+#: The permissions are within the first braces: what stands before is of bounded form, so that no text that a program
+#: has the kernel record takes time by the square of its length.
 _RECORD = re.compile(
-    r"^(?:node=\S+ )?type=(?:USER_)?AVC msg=audit\((\d+\.\d+):\d+\):.*? denied  \{ ([^}]+) \}"
+    r"^(?:node=\S+ )?type=(?:USER_)?AVC msg=audit\((\d+\.\d+):\d+\):[^{}\n]* denied  \{ ([^{}\n]+) \}"
     r".*? scontext=(\S+) tcontext=(\S+) tclass=(\w+)",
     re.MULTILINE,
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.breakwater.docker.plugins.module_utils.plain_yaml import parse, scalar
+from ansible_collections.breakwater.docker.tests.unit.fakes.clock import in_time
 
 REGISTRY = """\
 ---
@@ -89,6 +91,43 @@ def test_other_yaml_is_refused_without_its_text(text: str) -> None:
     with pytest.raises(ValueError, match="line") as refused:
         parse(text)
     assert "secret-word" not in str(refused.value)
+
+
+def test_as_deep_as_anybodys_settings() -> None:
+    assert parse("".join(f"{' ' * depth}a:\n" for depth in range(50))) == parse('{"a":' * 49 + '{"a": null}' + "}" * 49)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"a":' * 10_000, '{"a":' * 51 + "1" + "}" * 51, "a: " + "[" * 60_000, "a: " + "[" * 51 + "]" * 51),
+        "".join(f"{' ' * depth}a:\n" for depth in range(51)),
+        "".join(f"{' ' * depth}a:\n" for depth in range(350)),
+        "".join(f"{' ' * depth}-\n" for depth in range(350)),
+    ],
+)
+def test_deep_document_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="within each other"):
+        parse(text)
+
+
+def test_long_document_is_refused() -> None:
+    for read in (parse, scalar):
+        with pytest.raises(ValueError, match="longer"):
+            read("a" * (64 << 10) + "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a" + " " * 65_000 + "b", "a b" * 20_000, "a: [" + " " * 65_000, "a: [" + "a    :" * 10_000),
+        *("a: [" + "a," * 32_000 + "]", "- a: b\n" * 9_000, "- a\n" * 16_000, "a: '" + "''" * 32_000),
+        *('"' + '\\"' * 32_000, "a" + "\u00a0" * 65_000 + "b", "a: [a" + ":" * 65_000, "- " * 32_000),
+    ],
+)
+def test_time_grows_with_the_length_only(text: str) -> None:
+    with in_time(2), contextlib.suppress(ValueError):
+        parse(text)
 
 
 @pytest.mark.parametrize(

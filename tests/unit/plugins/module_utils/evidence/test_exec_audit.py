@@ -59,6 +59,11 @@ def test_records_that_begin_with_the_hosts_name_count() -> None:
     assert (found["total"], found["privileged"], found["since"]) == (1, 1, "2026-01-01T00:00:00Z")
 
 
+def test_argument_that_looks_like_a_time_is_none() -> None:
+    found = exec_audit.summarise(f'msg=audit({"9" * 30}.1"\n' + record("docker", "exec", f"msg=audit({'9' * 30}.1"))
+    assert (found["total"], found["since"]) == (1, "2026-01-01T00:00:00Z")
+
+
 def test_arguments_in_hexadecimal_are_read_and_never_returned() -> None:
     coded = b"PASSWORD=hunter2 x".hex().upper()
     log = (

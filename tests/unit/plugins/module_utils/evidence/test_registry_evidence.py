@@ -229,6 +229,42 @@ def test_volume_of_a_collector_leads_to_no_file_of_the_host(tmp_path: Path, put:
     assert collect(tmp_path, *documents)["garbage_collected"] is False
 
 
+def test_port_that_is_none_is_not_knocked_at(tmp_path: Path) -> None:
+    run(tmp_path, CONFIG.replace("PORT", "70000"), cgroup=f"/docker/{ID}", NSpid="800\t1")
+    assert collect(tmp_path, container())["unreadable"]["tls"] == "the registry's configuration names no port"
+
+
+@pytest.mark.parametrize(
+    ("config", "environment"),
+    [
+        ('{"a":' * 10_000, ""),
+        ("".join(f"{' ' * depth}a:\n" for depth in range(1200)), ""),
+        (CONFIG, "REGISTRY" + "_A" * 20_000 + "=x\0"),
+        ("a: " + " " * 500_000 + "b", ""),
+    ],
+)
+def test_configuration_that_nobody_has_stops_no_audit(tmp_path: Path, config: str, environment: str) -> None:
+    run(tmp_path, config, environment, cgroup=f"/docker/{ID}", NSpid="800\t1")
+    with in_time(2):
+        assert {"storage", "exposed", "exposed_files"} <= collect(tmp_path, container())["unreadable"].keys()
+
+
+def test_table_of_a_user_costs_little_time(tmp_path: Path, put: Put) -> None:
+    native(tmp_path, put)
+    put("/var/spool/cron/crontabs/mallory", "\n" * 200_000 + "* * * * * true")
+    with in_time(2):
+        assert collect(tmp_path)["garbage_collected"] is False
+
+
+def test_many_commands_that_look_as_if_they_collected_garbage(tmp_path: Path, put: Put) -> None:
+    native(tmp_path, put)
+    lines = [f"* * * * * registry garbage-collect /etc/{number}.yml\n" for number in range(101)]
+    put("/var/spool/cron/crontabs/mallory", "".join(lines[:100] * 2))
+    assert collect(tmp_path)["garbage_collected"] is False
+    put("/var/spool/cron/crontabs/mallory", "".join(lines))
+    assert "more than 100" in collect(tmp_path)["unreadable"]["garbage_collected"]
+
+
 IMAGES = (
     "version: 0.1\nstorage: {filesystem: {rootdirectory: /images}, delete: {enabled: true}}\nhttp: {addr: ':5000'}\n"
 )

@@ -44,7 +44,13 @@ def test_profile_that_lists_what_it_refuses_allows_the_rest() -> None:
     assert set(found) == DANGEROUS_CALLS - {"bpf"} | {"clone"} == set(dangerous_calls("unconfined")) - {"bpf"}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"syscalls": [3]}', '{"syscalls": [{"names": ["a"]}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{", '{"syscalls": [3]}', '{"syscalls": [{"names": ["a"]}]}'),
+        profile({"action": ERRNO, "names": [[]]}, default=ALLOW),
+    ],
+)
 def test_what_is_no_profile_is_unreadable(content: str) -> None:
     with pytest.raises(UnreadableError, match="can't be understood"):
         dangerous_calls(content)

@@ -13,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux.denials import Denial, Kernel, shown, since_boot
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux.host import refused
+from ansible_collections.breakwater.docker.tests.unit.fakes.clock import in_time
 
 Write = Callable[[str, str], None]
 LOG = "/var/log/audit/audit.log"
@@ -47,6 +48,13 @@ def test_denials_of_dockers_domains_since_the_boot(permissive: LocalFileSystem, 
         ("web_t var_t:file", frozenset({"read"})),
         ("spc_t init_t:system", frozenset({"start"})),
     }
+
+
+def test_text_that_a_program_has_recorded_costs_little_time(permissive: LocalFileSystem, write: Write) -> None:
+    text = "".join(f"type=USER_AVC msg=audit(1500.1:4): msg='{' denied  { x' * 700}\n" for _line in range(500))
+    write(LOG, record(1501, "container_t", "var_t", "file read") + text)
+    with in_time():
+        assert [shown(item) for item in since_boot(permissive, [])] == ["container_t var_t:file"]
 
 
 def test_without_a_record_nothing_is_known(permissive: LocalFileSystem) -> None:
