@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils import listeners
@@ -35,18 +37,21 @@ Description=Docker API over TLS
 
 [Socket]
 ListenStream={stream}
+# The network may give the address later.
+FreeBind=true
 Service=docker.service
 """
 # An inherited socket is served without TLS by a dockerd that is not told to use it, so the port is closed then; and a
 # port that daemon.json names itself would be taken.
-_DROP_IN_TEXT = """\
+_WANTED = "tlsverify.: *true"
+_DROP_IN_TEXT = f"""\
 # Managed by breakwater.docker: systemd holds the engine's port, but only while daemon.json wants client certificates.
 [Unit]
 Wants=docker-tls.socket
 After=docker-tls.socket
 
 [Service]
-ExecStartPre=/bin/sh -c 'cd /etc/docker && grep -Eq "tlsverify.: *true" daemon.json && ! grep -q tcp: daemon.json \
+ExecStartPre=/bin/sh -c 'cd /etc/docker && grep -Eq "{_WANTED}" daemon.json && ! grep -q tcp: daemon.json \
 || systemctl stop docker-tls.socket'
 """
 
@@ -57,6 +62,22 @@ class Endpoint:
 
     address: str
     port: int
+
+    def __post_init__(self) -> None:
+        """InputError for what is no address."""
+        try:
+            self._address()
+        except ValueError as error:
+            raise InputError(f"address: {error}: give an address of the host. Nothing was changed.") from None
+
+    def _address(self) -> IPv4Address | IPv6Address:
+        return ip_address(self.address.partition("%")[0] or "::")
+
+    def is_served(self, files: FileSystem, pid: int) -> bool:
+        """Tell whether the process listens there; OSError when that can't be seen."""
+        wanted = self._address()
+        found = (ip_address(address) for address, port in listeners.listening(files, pid) if port == self.port)
+        return any(address == wanted or (not self.address and address.is_unspecified) for address in found)
 
     def units(self) -> dict[str, str]:
         """Return the content of the unit files by their paths."""
@@ -97,20 +118,28 @@ def make_plan(
     after = endpoint.units()
     before = {path: _read(files, path) for path in after}
     settings = read_settings(files, scan(files), DEFAULT_SOCKET)
-    if not _uses(settings, certificates):
+    if settings.process is None or not _uses(settings, certificates):
         # docker_engine will restart it when it tells it to use TLS.
         return Plan(before, after)
     reasons = []
-    opened = not any("tcp:" in str(address) for address in settings.values.get("hosts") or [])
+    opened = _leaves_open(files) and not any("tcp:" in str(address) for address in settings.values.get("hosts") or [])
     if opened and before != after:
         reasons.append("its port is opened by systemd from now on")
+    elif opened and not endpoint.is_served(files, settings.process.pid):
+        reasons.append("its port is closed")
     if replaced or _loaded_before(files, commands, certificates):
         reasons.append("its certificates are newer than itself")
     return Plan(before, after, reasons, opened, settings.values.get("live-restore") is True)
 
 
+def _leaves_open(files: FileSystem) -> bool:
+    """Tell whether the drop-in leaves the port open."""
+    document = _read(files, "/etc/docker/daemon.json")
+    return re.search(_WANTED, document) is not None and "tcp:" not in document
+
+
 def _uses(settings: DaemonSettings, certificates: Iterable[str]) -> bool:
-    if settings.process is None or settings.config_error or settings.values.get("tlsverify") is not True:
+    if settings.config_error or settings.values.get("tlsverify") is not True:
         return False
     try:
         return set(settings.tls_files().values()) == set(certificates)

@@ -14,6 +14,8 @@ description:
     C(docker.service). The port is open only while C(/etc/docker/daemon.json) has C(tlsverify) and opens no port itself.
   - dockerd loads certificates only when it starts. When they are newer than the running dockerd, it is restarted.
     Clients that connect meanwhile wait for a second or two; running containers are kept by live-restore.
+  - When the port is closed although it should be open, say because its address came later than dockerd, dockerd is
+    restarted too.
   - Before a restart dockerd judges its configuration, and a restart that would stop containers or other units is
     refused.
   - An engine that does not use the certificates yet is left alone; it opens the port when it is told to use them, by
@@ -54,7 +56,7 @@ attributes:
     description: Shows the units, and why the engine is restarted.
   idempotent:
     support: full
-    description: Changes nothing when the units are right and the engine has loaded the certificates.
+    description: Changes nothing when the units are right, the port is open and the engine has loaded the certificates.
 notes:
   - Runs as root. Needs nothing but Python's standard library on the host.
 """

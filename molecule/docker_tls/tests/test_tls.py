@@ -268,6 +268,36 @@ def test_units_that_require_the_engine_are_not_stopped_unasked(application: Any)
         assert not application.socket(f"tcp://{closed}").is_listening
 
 
+def test_port_on_an_address_that_the_host_gets_later() -> None:
+    machine, later = host(ENGINES[1]), "198.51.100.7"
+    machine.check_output(f"ip address add {later}/32 dev lo")
+    told = module("docker_tls_listener", address=later)
+    assert "CHANGED" in told, told
+    machine.check_output(f"ip address del {later}/32 dev lo")
+    # the port is opened anew, as at boot
+    machine.check_output("systemctl stop docker-tls.socket && systemctl restart docker.service")
+    assert machine.socket(f"tcp://{later}:2376").is_listening
+    told = module("docker_tls_listener", port=2376)
+    assert "CHANGED" in told, told
+    assert ping(ENGINES[1], f"{BUNDLE}/cert.pem").stdout == "OK"
+
+
+def test_closed_port_is_noticed_and_opened() -> None:
+    machine = host(ENGINES[1])
+    process = kept_process()
+    machine.check_output(
+        "systemctl stop docker.service docker-tls.socket; systemd-run -q --unit=squatter python3 -m http.server 2376;"
+        " until ss -Hltn sport = 2376 | grep -q .; do sleep 0.1; done; systemctl start docker; systemctl stop squatter"
+    )
+    assert not machine.socket("tcp://2376").is_listening
+    assert "its port is closed" in module("docker_tls_listener", "--check", port=2376)
+    assert not machine.socket("tcp://2376").is_listening
+    assert "its port is closed" in module("docker_tls_listener", port=2376)
+    assert ping(ENGINES[1], f"{BUNDLE}/cert.pem").stdout == "OK"
+    assert "SUCCESS" in module("docker_tls_listener", port=2376)
+    assert kept_process() == process
+
+
 def test_audit_finds_the_engines_protected(tmp_path: Path) -> None:
     play(
         "breakwater.docker.compliance",

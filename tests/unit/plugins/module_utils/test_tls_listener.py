@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import replace
@@ -18,6 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import In
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_listener import Endpoint, Plan
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 
 CERTIFICATES = tls_listener.certificate_paths("/etc/docker/tls")
 TLS = {"tlsverify": True, **dict(zip(("tlscacert", "tlscert", "tlskey"), CERTIFICATES))}
@@ -47,7 +49,17 @@ def root(tmp_path: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         os.utime(file, (time.time() - 100, time.time() - 100))
+    write(tmp_path, "/etc/docker/daemon.json", json.dumps(TLS))
+    (tmp_path / "proc/1/fd").mkdir(parents=True)
+    (tmp_path / "proc/1/fd/3").symlink_to("socket:[4242]")
+    listen(tmp_path, "0" * 32, 2376)
     return tmp_path
+
+
+def listen(root: Path, address: str, port: int) -> None:
+    """Have dockerd listen there; the address as the kernel shows it."""
+    row = f"0: {address}:{port:04X} {'0' * len(address)}:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4242 1\n"
+    write(root, "/proc/1/net/tcp6" if len(address) == 32 else "/proc/1/net/tcp", f"header\n{row}")
 
 
 def plan(
@@ -70,6 +82,37 @@ def test_restart_keeps_containers_by_what_dockerd_will_be_started_with(
 ) -> None:
     assert plan(monkeypatch, root, started=200, **TLS, **{"live-restore": True}).live_restore
     assert not plan(monkeypatch, root, started=200, **TLS).live_restore
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address", "port", "reasons"),
+    [
+        (ENDPOINT, "0" * 32, 2376, []),
+        (ENDPOINT, "0" * 32, 2377, ["its port is closed"]),
+        (ENDPOINT, "010200C0", 2376, ["its port is closed"]),
+        (ENDPOINT, "00000000", 2376, []),
+        (Endpoint("192.0.2.1", 2376), "010200C0", 2376, []),
+        (Endpoint("192.0.2.1", 2376), "00000000", 2376, ["its port is closed"]),
+        (Endpoint("2001:DB8::1", 2376), "B80D0120000000000000000001000000", 2376, []),
+    ],
+)
+def test_closed_port_takes_a_restart(
+    monkeypatch: pytest.MonkeyPatch, root: Path, endpoint: Endpoint, address: str, port: int, reasons: list[str]
+) -> None:
+    for path, text in endpoint.units().items():
+        write(root, path, text)
+    (root / "proc/1/net/tcp6").unlink()
+    listen(root, address, port)
+    made = plan(monkeypatch, root, started=50, endpoint=endpoint, **TLS)
+    assert (made.reasons, made.changed_units) == (reasons, [])
+
+
+def test_port_that_the_drop_in_closes_is_not_expected(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    listen(root, "0" * 32, 2377)
+    for document in ({}, {**TLS, "hosts": ["tcp://127.0.0.1:2378"]}):
+        write(root, "/etc/docker/daemon.json", json.dumps(document))
+        made = plan(monkeypatch, root, started=50, **TLS)
+        assert (made.reasons, made.opened) == ([], False)
 
 
 def test_newer_certificates_take_a_restart(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
@@ -101,6 +144,8 @@ def test_other_port_takes_a_restart(monkeypatch: pytest.MonkeyPatch, root: Path)
 )
 def test_addresses(endpoint: Endpoint, stream: str) -> None:
     assert f"\nListenStream={stream}\n" in endpoint.units()[tls_listener.SOCKET_FILE]
+    with pytest.raises(InputError, match=r"'docker\.example\.org' does not appear to be an IPv4 or IPv6 address"):
+        Endpoint("docker.example.org", 2376)
 
 
 def test_restart_that_would_stop_containers_is_refused() -> None:
