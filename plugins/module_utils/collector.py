@@ -15,7 +15,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
 SCHEMA_VERSION = 1
-_SYSTEMD = "/run/systemd/system"
 #: What a document holds besides `engine` when the engine can't be examined.
 _NOTHING: dict[str, Any] = {
     **dict.fromkeys(("host", "daemon", "swarm")),
@@ -32,7 +31,7 @@ def collect(
     Where the engine can't be examined `engine` says why, and there is no other evidence; but registries are examined
     on a host without an engine, too.
     """
-    answers = Ahead(lambda: _ask(reader, files, commands, socket_path))
+    answers = Ahead(lambda: engine.read_documents(reader, files))
     processes = scan(files)
     from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (  # noqa: PLC0415 (meanwhile the engine answers)
         scopes,
@@ -51,21 +50,3 @@ def collect(
         found = {"engine": engine.failed(EngineError("invalid", reason), socket_path), **_NOTHING}
     collected_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"schema": SCHEMA_VERSION, "collected_at": collected_at, **found}
-
-
-def _ask(reader: EngineReader, files: FileSystem, commands: CommandRunner, socket_path: str) -> engine.EngineDocuments:
-    _refuse_to_start(files, commands, socket_path)
-    return engine.read_documents(reader, files)
-
-
-def _refuse_to_start(files: FileSystem, commands: CommandRunner, socket_path: str) -> None:
-    """Raise EngineError where systemd holds the socket of a stopped engine: connecting to it would start the engine."""
-    if socket_path not in ("/var/run/docker.sock", "/run/docker.sock"):
-        return
-    try:
-        files.stat(_SYSTEMD)
-    except OSError:
-        return
-    states = commands.run(["systemctl", "is-active", "docker.service", "docker.socket"]).stdout.split()
-    if states[1:] == ["active"] and states[0] in ("inactive", "failed"):
-        raise EngineError("stopped", "docker.service is stopped, and docker.socket would start it: start it yourself.")

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import (
+    StoppedEngineError,
+    refuse_to_start,
+)
 
 
 class Docker:
@@ -16,6 +20,7 @@ class Docker:
 
     def call(self, *argv: str, timeout: float = 60.0) -> str:
         """Return what the command says; BreakwaterError with the engine's reason when it fails."""
+        refuse_to_start()
         done = self._commands.run(("docker", *argv), timeout=timeout)
         if done.rc != 0:
             told = done.stderr.strip().splitlines() or ["it gave no reason"]
@@ -24,9 +29,14 @@ class Docker:
 
     def succeeds(self, *argv: str, timeout: float = 60.0) -> bool:
         """Tell whether the command ends well."""
+        refuse_to_start()
         return self._commands.run(("docker", *argv), timeout=timeout).rc == 0
 
     def version(self) -> str | None:
         """Return the engine's version, None where no engine answers."""
+        try:
+            refuse_to_start()
+        except StoppedEngineError:
+            return None
         done = self._commands.run(("docker", "version", "--format", "{{.Server.Version}}"))
         return done.stdout.strip() or None if done.rc == 0 else None

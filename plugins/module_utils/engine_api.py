@@ -13,6 +13,7 @@ import time
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import refuse_to_start
 
 Result = TypeVar("Result")
 
@@ -86,8 +87,9 @@ class EngineApi:
     def get(self, path: str) -> Any:
         """Return the JSON document at `path`.
 
-        EngineError: absent (no socket), stopped (nobody listens), unreadable (no permission, refused, too slow) or
-        invalid (not an answer of an engine); MissingDocumentError when the engine has no such object.
+        EngineError: absent (no socket), stopped (nobody listens, or systemd would start it), unreadable (no permission,
+        refused, too slow) or invalid (not an answer of an engine); MissingDocumentError when the engine has no such
+        object.
         """
         self._guarded(path, self._request, [path])
         return self._decode(path, *self._guarded(path, self._read_answer))
@@ -162,6 +164,7 @@ class EngineApi:
         self._connection.sendall("".join(requests).encode())
 
     def _connect_locally(self, timeout: float) -> socket.socket:
+        refuse_to_start(self._path)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(timeout)
         connection.connect(self._path)

@@ -203,6 +203,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.firewall import 
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.host import NFT, V4, V6, FirewallHost
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
 
 _STRINGS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 _PORTS_OF_SERVICES = {
@@ -222,8 +223,14 @@ _DESTINATIONS = {
 def look_around(module: AnsibleModule, wanted: policy.Policy) -> tuple[str, ruleset.Surroundings]:
     """Return the backend and what else the rules depend on, and warn of what they can't do by themselves."""
     files = LocalFileSystem()
-    with EngineApi(DEFAULT_SOCKET) as api:
-        engine = surroundings.read_engine(api)
+    try:
+        with EngineApi(DEFAULT_SOCKET) as api:
+            engine = surroundings.read_engine(api)
+    except StoppedEngineError as error:
+        if not module.check_mode:
+            raise
+        module.warn(f"{error} What is predicted holds for an engine without networks.")
+        engine = surroundings.Engine()
     settings = surroundings.daemon_settings(files, DEFAULT_SOCKET)
     if surroundings.serves_clients(settings) and not wanted.trusted_clients:
         raise InputError(

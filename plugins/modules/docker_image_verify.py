@@ -150,6 +150,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.opti
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.registry import Registry
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import UNDECIDED, Verifier
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import (
+    StoppedEngineError,
+    refuse_to_start,
+)
 
 #: Seconds for the pull of a large image over a slow line.
 _PULL_TIMEOUT = 1800
@@ -198,15 +202,27 @@ def awaits_keys(image: Examined, policy: policies.Policy, files: LocalFileSystem
     return False
 
 
+def obstacle(module: AnsibleModule) -> str:
+    """Say why check mode can't ask the engine; StoppedEngineError, where images are to be verified, outside of it."""
+    try:
+        refuse_to_start()
+    except StoppedEngineError as error:
+        if module.params["images"] and not module.check_mode:
+            raise
+        return str(error) if module.check_mode else ""
+    return f"There is no {DEFAULT_SOCKET} yet." if module.check_mode and not os.path.exists(DEFAULT_SOCKET) else ""
+
+
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Verify, pull and record; BreakwaterError when that can't be done."""
     params, files, commands = module.params, LocalFileSystem(), SubprocessRunner()
     for image in params["images"]:
         parse_reference(image)
     policy = given_policy(module, files)
-    if policy is None or (module.check_mode and not os.path.exists(DEFAULT_SOCKET)):
+    silence = obstacle(module)
+    if policy is None or silence:
         if params["images"]:
-            module.warn(f"There is no {DEFAULT_SOCKET if policy else store.POLICY} yet, so no image can be verified.")
+            module.warn(f"{silence if policy else f'There is no {store.POLICY} yet.'} So no image can be verified.")
         return {"changed": bool(params["images"]), "images": [], "pulled": [], "diff": {"before": "", "after": ""}}
     config, timeout = params["docker_config"], params["timeout"]
     verifiers: dict[str, Verifier] = {

@@ -224,6 +224,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve 
     Resolver,
     UnpredictableError,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import refuse_to_start
 
 
 def build(resolver: Resolver, entries: list[dict[str, Any]]) -> tuple[dict[str, str], list[str], list[dict[str, Any]]]:
@@ -262,6 +263,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     directory, default = os.path.normpath(params["directory"]), params["daemon_profile"]
     target = documents.Target(os.uname().machine, probe.kernel())
     docker = Docker(SubprocessRunner())
+    if not module.check_mode:
+        refuse_to_start()  # nothing would tell what the engine's own profile refuses
     with Resolver(docker, LocalFileSystem(), target, not module.check_mode) as resolver:
         contents, unpredictable, told = build(resolver, params["profiles"])
         if default and default not in [*contents, *unpredictable]:

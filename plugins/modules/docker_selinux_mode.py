@@ -104,14 +104,17 @@ from ansible_collections.breakwater.docker.plugins.module_utils.selinux import h
 from ansible_collections.breakwater.docker.plugins.module_utils.selinux.denials import Kernel
 
 
-def containers() -> dict[str, tuple[str, bool]]:
-    """Return the label and whether it runs of each container by name; none where no engine answers."""
+def containers(all_of_them: bool) -> dict[str, tuple[str, bool]]:
+    """Return the label and whether it runs of each container by name; none where no engine answers.
+
+    With `all_of_them` EngineError for an engine that is stopped, since it may have some.
+    """
     try:
         with EngineApi(DEFAULT_SOCKET) as api:
             listed = api.get("/containers/json?all=true")
             documents = list(api.get_each([f"/containers/{entry['Id']}/json" for entry in listed]))
     except EngineError as error:
-        if error.status in ("absent", "stopped"):
+        if error.status == "absent" or (error.status == "stopped" and not all_of_them):
             return {}
         raise
     return {item["Name"].lstrip("/"): (item.get("ProcessLabel", ""), item["State"]["Running"]) for item in documents}
@@ -153,7 +156,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         }
     early = before == host.PERMISSIVE and host.uptime(files) < module.params["permissive_seconds"]
     plan = host.make_plan(host.PERMISSIVE if state == host.ENFORCING and early else state, files)
-    known = containers()
+    known = containers(all_of_them=state == host.DISABLED and not module.params["allow_interruption"])
     if state == host.DISABLED:
         check_consent(module, sorted(name for name, (label, _running) in known.items() if label))
     if plan.mode == host.ENFORCING and before == host.PERMISSIVE:

@@ -385,6 +385,8 @@ def main() -> None:
             result = bring_about(module.params, reader, module.check_mode)
     except (BreakwaterError, OSError) as error:
         module.fail_json(msg=str(error))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(**result)
 
 

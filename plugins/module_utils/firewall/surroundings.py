@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import En
 from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Address, Flow, Peer
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
 
 IPTABLES, NFTABLES = "iptables", "nftables"
 _BRIDGES = '/networks?filters={"driver":["bridge"]}'
@@ -36,11 +37,13 @@ class Engine:
 
 
 def read_engine(api: EngineReader) -> Engine:
-    """Return the facts of the engine behind `api`; EngineError when one runs that can't be examined."""
+    """Return the facts of the engine behind `api`; EngineError when one is there that can't be examined."""
     try:
         info = api.get("/info")
         networks = api.get(_BRIDGES)
         containers = api.get("/containers/json")
+    except StoppedEngineError:
+        raise
     except EngineError as error:
         if error.status in ("absent", "stopped"):
             return Engine()

@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
     SubprocessRunner,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN, holds_secret
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import document as documents
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import Workload, numeric, parse
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.document import DIGEST, Surroundings
@@ -43,7 +44,14 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
     host = WorkloadHost(LocalFileSystem(), SubprocessRunner(), SecretStore())
     host.check_paths(workload)
     references = list(dict.fromkeys(item.image for item in workload.containers))
-    state = read(reader, references)
+    warnings = []
+    try:
+        state = read(reader, references)
+    except StoppedEngineError as error:
+        if not check_mode:
+            raise
+        state = State()
+        warnings.append(f"{error} What is predicted holds for an engine without containers.")
     absent = [name for name in references if name not in state.images]
     if absent and not check_mode:
         host.pull(absent)
@@ -67,6 +75,7 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
         "started": decided.names(START),
         "removed": list(decided.removed),
         "diff": _diff(decided, state),
+        "warnings": warnings,
     }
 
 

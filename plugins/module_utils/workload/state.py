@@ -13,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_api impor
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import expect_object, expect_objects
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
 
 #: With user namespaces the engine's directory is named by the user and group of the host that are root in containers.
 _REMAPPED = re.compile(r"(\d+)\.(\d+)")
@@ -42,9 +43,14 @@ class State(NamedTuple):
 
 
 def read(reader: EngineReader, images: Iterable[str]) -> State:
-    """Ask the engine; where none is there, the state is that of a new one. EngineError when it does not answer."""
+    """Ask the engine; where none is there, the state is that of a new one.
+
+    EngineError when it does not answer; StoppedEngineError when that would start it.
+    """
     try:
         info = expect_object(reader.get("/info"), "/info")
+    except StoppedEngineError:
+        raise
     except EngineError as error:
         if error.status in ("absent", "stopped"):
             return State()

@@ -212,20 +212,6 @@ def test_installed_engine_without_socket_is_stopped(tmp_path: Path) -> None:
     assert gathered(reader, files)["engine"]["status"] == "stopped"
 
 
-@pytest.mark.parametrize(
-    ("states", "asked"), [("inactive\nactive\n", False), ("active\nactive\n", True), ("inactive\ninactive\n", True)]
-)
-def test_audit_does_not_start_a_stopped_engine(tmp_path: Path, states: str, asked: bool) -> None:
-    dockerd(tmp_path)  # some user's rootless one, which says nothing of the socket's
-    (tmp_path / "run/systemd/system").mkdir(parents=True)
-    commands = RecordedCommands()
-    commands.answer("systemctl is-active docker.service docker.socket", states, rc=3)
-    with FakeDockerd(tmp_path / "s", recorded("26.1-rootful")) as fake:
-        evidence = collect(EngineApi(fake.path), LocalFileSystem(str(tmp_path)), commands, SOCKET)
-        assert (fake.connections > 0) is asked
-    assert evidence["engine"]["status"] == ("ok" if asked else "stopped")
-
-
 def _risky(documents: dict[str, Any]) -> dict[str, Any]:
     return next(doc for doc in documents.values() if isinstance(doc, dict) and doc.get("Name") == "/risky")
 
