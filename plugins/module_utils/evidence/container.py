@@ -7,7 +7,11 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence import confinement, container_limits
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
+    confinement,
+    container_limits,
+    container_ports,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import (
     MountTable,
     propagating,
@@ -20,7 +24,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -28,7 +31,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
 
 _SSH_SERVERS = ("dropbear", "sshd", "sshd-auth", "sshd-session")
-_ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 (nothing is bound here)
 
 
 class _Estate(NamedTuple):
@@ -164,20 +166,6 @@ def _dangerous_capabilities(subject: _Subject) -> list[str]:
     return sorted(held & confinement.DANGEROUS_CAPABILITIES)
 
 
-def _published_ports(subject: _Subject) -> list[dict[str, Any]]:
-    doc = subject.doc
-    running = doc.boolean("State", "Running")
-    return [
-        {
-            "container_port": at.container_port,
-            "host_address": at.address,
-            "host_port": int(at.port.partition("-")[0] or "0"),
-            "all_addresses": at.address in _ALL_ADDRESSES,
-        }
-        for at in bindings(doc, *(("NetworkSettings", "Ports") if running else ("HostConfig", "PortBindings")))
-    ]
-
-
 def _oom_kill_disabled(subject: _Subject) -> bool:
     doc, place = subject.doc, ("HostConfig", "OomKillDisable")
     # null with control groups version 2, which has no such switch
@@ -271,7 +259,7 @@ _FIELDS = {
     "userns_mode": lambda s: s.doc.string("HostConfig", "UsernsMode"),
     "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),
     "cgroup_namespace": lambda s: s.doc.string("HostConfig", "CgroupnsMode"),
-    "published_ports": _published_ports,
+    "published_ports": lambda s: container_ports.published(s.doc),
     "socket_mounts": lambda s: s.estate.mounts.sockets(s.doc),
     "sensitive_mounts": lambda s: s.estate.mounts.sensitive(s.doc),
     "shared_mounts": lambda s: propagating(s.doc),

@@ -327,6 +327,28 @@ def test_published_ports(tmp_path: Path, bindings: Any, expected: list[tuple[str
 
 
 @pytest.mark.parametrize(
+    ("address", "everywhere"),
+    [("::0", True), ("0:0:0:0:0:0:0:0", True), ("::1", False), ("10.0.0.5", False), ("garbage", False)],
+)
+def test_all_addresses_have_many_names(tmp_path: Path, address: str, everywhere: bool) -> None:
+    doc = inspected("stopped")
+    doc["HostConfig"]["PortBindings"] = {"80/tcp": [{"HostIp": address, "HostPort": "8080"}]}
+    [port] = collect(tmp_path, doc)[0]["published_ports"]
+    assert port["all_addresses"] is everywhere
+
+
+@pytest.mark.parametrize(("publish_all", "expected"), [(True, ["80/tcp", "90/tcp"]), (False, ["80/tcp"])])
+def test_ports_that_a_stopped_container_will_publish(tmp_path: Path, publish_all: bool, expected: list[str]) -> None:
+    doc = inspected("stopped")
+    doc["HostConfig"]["PortBindings"] = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]}
+    doc["HostConfig"]["PublishAllPorts"] = publish_all
+    doc["Config"]["ExposedPorts"] = {"80/tcp": {}, "90/tcp": {}}
+    ports = collect(tmp_path, doc)[0]["published_ports"]
+    assert [port["container_port"] for port in ports] == expected
+    assert [port["host_port"] for port in ports if port["all_addresses"]] == [0] * publish_all
+
+
+@pytest.mark.parametrize(
     ("source", "writable", "socket", "sensitive"),
     [
         ("/var/run/docker.sock", False, True, False),
