@@ -16,6 +16,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import In
 
 DOCKER = "/run/docker.sock"
 CONTAINERD = "/run/containerd/containerd.sock"
+#: Comes with the engine's package.
+_PACKAGED_GROUP = "docker"
 DROP_IN = "/etc/systemd/system/docker.socket.d/breakwater.conf"
 
 
@@ -61,17 +63,29 @@ def current(path: str) -> Rights | None:
     return Rights(_user(found.st_uid), _group(found.st_gid), stat.S_IMODE(found.st_mode))
 
 
+def check(rights: Rights) -> None:
+    """Raise InputError when there is no such user or group; the group docker may be yet to come, with the engine."""
+    try:
+        pwd.getpwnam(rights.user)
+        if rights.group != _PACKAGED_GROUP:
+            grp.getgrnam(rights.group)
+    except KeyError as error:
+        raise InputError(f"{_refusal(DOCKER, rights, error)} Nothing was changed.") from None
+
+
 def apply(path: str, rights: Rights) -> None:
     """Give the socket at `path` these rights; InputError when there is no such user or group."""
     try:
         uid, gid = pwd.getpwnam(rights.user).pw_uid, grp.getgrnam(rights.group).gr_gid
     except KeyError as error:
-        raise InputError(
-            f"{path} can't belong to {rights.user}:{rights.group}: {error.args[0]}. Create it first."
-        ) from None
+        raise InputError(_refusal(path, rights, error)) from None
     os.chmod(path, rights.mode & 0o700)  # the group is let in when it is the right one
     os.chown(path, uid, gid)
     os.chmod(path, rights.mode)
+
+
+def _refusal(path: str, rights: Rights, error: KeyError) -> str:
+    return f"{path} can't belong to {rights.user}:{rights.group}: {error.args[0]}. Create it first."
 
 
 def _user(number: int) -> str:

@@ -15,11 +15,11 @@ description:
   - Takes C(/run/containerd/containerd.sock) back to root where others may open it.
 options:
   user:
-    description: Owner of C(/run/docker.sock).
+    description: Owner of C(/run/docker.sock), who must exist.
     type: str
     default: root
   group:
-    description: Group of C(/run/docker.sock). Its members are as good as root.
+    description: Group of C(/run/docker.sock), which must exist unless it is V(docker). Its members are as good as root.
     type: str
     default: docker
   mode:
@@ -29,7 +29,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Predicts the changes.
+    description: Predicts the changes. The group V(docker) may be one that the engine's package is yet to bring.
   diff_mode:
     support: full
     description: Shows the rights and the drop-in before and after.
@@ -68,6 +68,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_sockets i
     DROP_IN,
     Rights,
     apply,
+    check,
     current,
     drop_in,
     parse,
@@ -87,12 +88,13 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     commands = SubprocessRunner()
     rights = parse(params["user"], params["group"], params["mode"])
+    check(rights)
     unit = ConfigFile(DROP_IN)
     before = unit.read() or ""
     after = drop_in(rights) if os.path.isdir("/run/systemd/system") else before
     changes = plan(rights)
     if not module.check_mode:
-        # In this order a group that does not exist is noticed before the unit depends on it.
+        # In this order a group docker that does not exist is noticed before the unit depends on it.
         for path, _before, wanted in changes:
             apply(path, wanted)
         if after != before:

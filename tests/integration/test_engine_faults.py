@@ -368,16 +368,16 @@ class Engine:
         wanted = {**self.new, **config}
         return ansible_runs.start_module("docker_daemon_config", NAME, config=wanted, timeout=timeout)
 
-    def harden(self, kill_at: str = "") -> tuple[int, str]:
+    def harden(self, *options: str, kill_at: str = "", **variables: str) -> tuple[int, str]:
         """Run the playbook, killed at the task if one is named; return its code and what it says."""
-        given = json.dumps({"docker_engine_config": self.new, "docker_hardening_areas": ["engine"]})
+        given = json.dumps({"docker_engine_config": self.new, "docker_hardening_areas": ["engine"], **variables})
         killer = {
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
             "ANSIBLE_CALLBACKS_ENABLED": "kill_at",
             "KILL_AT": kill_at,
         }
         command = ("ansible-playbook", "breakwater.docker.harden", "-i", f"{NAME},", "-e", given)
-        run = ansible_runs.start(*command, **(killer if kill_at else {}))
+        run = ansible_runs.start(*command, *options, **(killer if kill_at else {}))
         said = ansible_runs.finished(run)
         return run.returncode, said
 
@@ -461,6 +461,15 @@ def test_ansible_killed_while_the_module_works_which_goes_on_alone(engine: Engin
     engine.assert_converges()
 
 
+@pytest.mark.parametrize("options", [["--check"], []])
+def test_socket_for_a_group_that_does_not_exist_is_refused_first(engine: Engine, options: list[str]) -> None:
+    engine.unharden()
+    code, said = engine.harden(*options, docker_engine_socket_group="dokcer")
+    assert code != 0
+    assert "can't belong to root:dokcer" in said, said
+    engine.assert_unharmed("old")
+
+
 def test_password_in_the_unit_is_in_no_difference_and_no_log(engine: Engine) -> None:
     engine.unharden()
     set_and_removed = ({"Environment": ["HTTPS_PROXY=http://svc:hunter2@127.0.0.1:9"]}, {})
@@ -471,7 +480,9 @@ def test_password_in_the_unit_is_in_no_difference_and_no_log(engine: Engine) -> 
         assert "CHANGED" in said[-1], said[-1]
         assert ("hunter2" in engine.host.run("cat /etc/systemd/system/docker.service.d/*")) == bool(unit)
     assert all("Environment=****" in each for each in said), said
-    assert "hunter2" not in "".join(said) + engine.host.run("journalctl --no-pager -t ansible-docker_daemon_config")
+    logged = engine.host.run("journalctl --no-pager -o cat --grep 'Invoked with'")
+    assert " unit=" in logged
+    assert "hunter2" not in "".join(said) + logged
 
 
 def test_two_runs_at_once_take_turns(engine: Engine) -> None:

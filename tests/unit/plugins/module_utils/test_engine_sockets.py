@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_sockets import (
     Rights,
     apply,
+    check,
     current,
     drop_in,
     parse,
@@ -52,3 +53,16 @@ def test_unknown_group_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"docker\.sock can't belong to root:nosuchgroup"):
         apply(str(path), Rights("root", "nosuchgroup", 0o660))
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_only_the_group_of_the_engines_package_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_but_root(group: str) -> None:
+        if group != "root":
+            raise KeyError(f"getgrnam(): name not found: {group!r}")
+
+    monkeypatch.setattr(grp, "getgrnam", none_but_root)
+    check(Rights("root", "docker", 0o660))
+    check(Rights("root", "root", 0o660))
+    for rights in (Rights("root", "dokcer", 0o660), Rights("nosuchuser", "docker", 0o660)):
+        with pytest.raises(InputError, match=f"can't belong to {rights.user}:{rights.group}: .* Nothing was changed"):
+            check(rights)
