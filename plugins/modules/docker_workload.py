@@ -373,13 +373,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import OPTIONS
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import OPTIONS, hidden
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import SOCKET, bring_about
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    # no_log is for the host's log of module calls; here it is narrowed, or no message could have a variable's value
+    module.no_log_values = hidden(module.params["containers"])
     try:
         with EngineApi(SOCKET, timeout=60.0) as reader:
             result = bring_about(module.params, reader, module.check_mode)

@@ -33,14 +33,21 @@ def test_workload_has_its_files(host: ContainerHost) -> None:
         "image": image,
         "command": ["sh", "-c", SCRIPT],
         "secrets": [{"name": "token", "content": "hunter2"}],
+        "environment": {"API_TOKEN": "hunter3"},
         "volumes": [{"volume": "data", "target": "/data"}],
         "health": {"test": ["CMD", "test", "-s", "/tmp/copy"]},
         "stop_timeout": 1,
-        "reasons": {"image_signature_verified": "It is built on this machine."},
+        "reasons": {
+            "image_signature_verified": "It is built on this machine.",
+            "container_no_secrets_in_environment": "The program takes it from nowhere else.",
+        },
     }
     for outcome in ("CHANGED", "SUCCESS"):
-        said = finished(start_module("docker_workload", host.name, containers=[container], profile="strict"))
+        said = finished(start_module("docker_workload", host.name, "-vvv", containers=[container], profile="strict"))
         assert outcome in said, said
+        logged = host.run("journalctl --no-pager -o cat --grep 'Invoked with'")
+        assert "API_TOKEN" in logged
+        assert "hunter" not in said + logged
     assert host.run("docker exec web cat /data/copy") == "hunter2"
     offset = int(host.run("docker info -f '{{.DockerRootDir}}'").strip().rpartition("/")[2].partition(".")[0])
     assert offset > 0

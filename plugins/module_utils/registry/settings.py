@@ -83,8 +83,10 @@ class Settings:
 
     def secrets(self) -> set[str]:
         """Return the strings that nobody may see."""
-        found = drivers.secrets(self.storage, self.storage_options) | {str(self.proxy.get("password") or "")}
-        return (found | {str(user.get("password") or "") for user in self.users}) - {""}
+        url = str(self.proxy.get("url") or "")
+        found = {str(self.proxy.get("password") or ""), url if has_credentials(url) else ""}
+        found |= {str(user.get(key) or "") for user in self.users for key in ("password", "hash")}
+        return (found | drivers.secrets(self.storage, self.storage_options)) - {""}
 
     def warnings(self) -> list[str]:
         """Return, as sentences, what is allowed but weak."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import secrets
 
 _NAME: dict[str, Any] = {"type": "str", "required": True}
 _LIST: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -40,7 +42,7 @@ _CONTAINER = {
     "entrypoint": _LIST,
     "command": _LIST,
     "user": {"type": "str", "default": ""},
-    "environment": _DICT,
+    "environment": {**_DICT, "no_log": True},
     "secrets": {"type": "list", "elements": "dict", "default": [], "options": _SECRET, "no_log": False},
     "ports": {"type": "list", "elements": "dict", "default": [], "options": _PORT},
     "networks": _LIST,
@@ -92,3 +94,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "profile": {"type": "str", "choices": ["baseline", "strict"], "default": "baseline"},
     "allow_interruption": {"type": "bool", "default": False},
 }
+
+
+def hidden(containers: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the strings in the options of containers that nobody may see."""
+    contents = {secret["content"] for container in containers for secret in container["secrets"]}
+    return (contents | secrets(list(containers))) - {""}

@@ -120,8 +120,11 @@ def test_weak_storage_is_told(settings: Settings) -> None:
 
 
 def test_secrets_are_known(settings: Settings) -> None:
-    full = replace(settings, storage="s3", storage_options=S3, proxy={"url": "https://x", "password": "proxypw"})
-    assert full.secrets() == {"AK", "SK", "proxypw", "hunter22"}
+    url = "https://u:pw@x"
+    full = replace(settings, storage="s3", storage_options=S3, proxy={"url": url, "password": "proxypw"})
+    assert full.secrets() == {"AK", "SK", url, "proxypw", "hunter22"}
+    hashed = replace(settings, users=[{"name": "ci", "hash": "$2y$05$x"}], proxy={"url": "https://x"})
+    assert hashed.secrets() == {"$2y$05$x"}
 
 
 def test_sizes_and_addresses() -> None:

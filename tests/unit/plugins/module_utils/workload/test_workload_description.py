@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import PINNED, workload
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import hidden
+from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import PINNED, options, workload
 
 
 def test_owner_has_a_network_of_its_own() -> None:
@@ -106,3 +107,9 @@ def test_two_containers_can_overlap_unless_they_share_a_port_or_data() -> None:
     assert [container.lone for container in containers] == ["", "", ""]
     assert workload({"ports": ports}).containers[0].lone == "the port 127.0.0.1:8080"
     assert workload({"volumes": written}).containers[0].lone == "what it writes to, data"
+
+
+def test_secrets_and_variables_that_look_like_one_are_hidden() -> None:
+    environment = {"API_TOKEN": "hunter3", "MODE": "prod", "PROXY": "http://u:pw@proxy"}
+    given = options({"environment": environment, "secrets": [{"name": "token", "content": "hunter2"}]}, {"name": "db"})
+    assert hidden(given["containers"]) == {"hunter2", "hunter3", "http://u:pw@proxy"}
