@@ -17,6 +17,7 @@ from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import MODES
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]+")
@@ -90,10 +91,9 @@ class ContextStore:
 
     def _document(self, identifier: str) -> dict[str, Any]:
         try:
-            with open(self._meta(identifier), encoding="utf-8") as stream:
-                document: dict[str, Any] = json.load(stream)
+            document: dict[str, Any] = json.loads(LocalFileSystem().read_text(self._meta(identifier)))
             return document if document["Endpoints"]["docker"]["Host"] else {}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}
 
     def _meta(self, identifier: str) -> str:

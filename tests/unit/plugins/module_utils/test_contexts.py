@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.contexts import ContextStore, check_contexts
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
+from ansible_collections.breakwater.docker.tests.unit.fakes.clock import in_time
 
 ENDPOINT = "tcp://prod-1:2376"
 
@@ -44,6 +45,15 @@ def test_contexts_of_the_user_are_not_managed(store: ContextStore, tmp_path: Pat
     store.remove("prod-1")
     assert store.managed() == {}
     assert (own / "key.pem").exists()
+
+
+def test_pipe_in_the_users_home_keeps_nobody_waiting(store: ContextStore, tmp_path: Path) -> None:
+    store.write("prod-1", ENDPOINT)
+    [meta] = (tmp_path / ".docker/contexts/meta").glob("*/meta.json")
+    meta.unlink()
+    os.mkfifo(meta)
+    with in_time():
+        assert store.managed() == {}
 
 
 def test_damaged_metadata_is_written_anew(store: ContextStore, tmp_path: Path) -> None:
