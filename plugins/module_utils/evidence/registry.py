@@ -26,6 +26,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.processes import
 from ansible_collections.breakwater.docker.plugins.module_utils.registry import drivers
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.effective import Effective, inner, read
 
+#: Each takes some connections, for whose answers it is waited.
+LIMIT = 50
 _PORT = re.compile("[0-9]{1,5}")
 _SERVICE = re.compile(r"/([^/\n]+\.service)(?:/|$)", re.MULTILINE)
 #: Files that hold secrets besides the configuration, by the paths of their entries.
@@ -62,18 +64,26 @@ def collect(
     """Return the evidence of each registry of this host and of its engine's containers.
 
     `containers` and `networks` are the engine's documents. A registry in a container of another engine is left out.
+    Of those beyond LIMIT, which are too many to be true, only the names are told.
     """
     listed = list(containers)
     known = {str(raw.get("Id")): Document(raw, f"container {raw.get('Name')}") for raw in listed}
     kinds = {str(raw.get("Name")): str(raw.get("Driver")) for raw in networks}
     upkeep = Upkeep(files, listed)
-    found = []
+    found: list[dict[str, Any]] = []
     for process in processes.registries:
         container = next((doc for name, doc in known.items() if _holds(processes, name, process.pid)), None)
         if process.nested and container is None:
             continue
-        found.append(gather(_registry(files, process, container, kinds, upkeep), _FIELDS))
+        registry = _registry(files, process, container, kinds, upkeep)
+        found.append(gather(registry, _FIELDS if len(found) < LIMIT else _TOLD_OF_EACH))
     return found
+
+
+def _unexamined(_registry: _Registry) -> Any:
+    raise UnreadableError(
+        f"only {LIMIT} registries are examined, and more processes of this host say that they are one"
+    )
 
 
 def _holds(processes: ProcessTable, container: str, pid: int) -> bool:
@@ -238,3 +248,4 @@ _FIELDS = {
     "seccomp": lambda r: r.kernel()["seccomp"],
     "root_read_only": _root_read_only,
 }
+_TOLD_OF_EACH = {**dict.fromkeys(_FIELDS, _unexamined), **{name: _FIELDS[name] for name in ("id", "name", "kind")}}

@@ -234,6 +234,19 @@ def test_port_that_is_none_is_not_knocked_at(tmp_path: Path) -> None:
     assert collect(tmp_path, container())["unreadable"]["tls"] == "the registry's configuration names no port"
 
 
+def test_of_too_many_registries_only_the_names_are_told(tmp_path: Path) -> None:
+    for pid in range(900, 952):
+        process(tmp_path, pid, "registry")
+        write(tmp_path, f"/proc/{pid}/cmdline", "registry\0serve\0/etc/config.yml\0")
+        write(tmp_path, f"/proc/{pid}/environ", "")
+    files = LocalFileSystem(str(tmp_path))
+    found = registry.collect(files, scan(files))
+    assert [item["name"] for item in found] == ["registry"] * 52
+    examined = [item["unreadable"]["tls"].startswith("only 50 registries") for item in found]
+    assert examined == [False] * 50 + [True] * 2
+    assert {*found[-1]} == {*scope_schema("registry").fields, "unreadable"}
+
+
 @pytest.mark.parametrize(
     ("config", "environment"),
     [
