@@ -35,6 +35,27 @@ PLAY = """
       delegate_to: localhost
       vars: {ansible_connection: local}
 """
+AUDIT = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - breakwater.docker.docker_compliance_info: {keep_evidence: true}
+      register: audited
+    - ansible.builtin.copy: {content: "{{ audited.evidence | to_json }}", dest: "{{ answer }}", mode: "0600"}
+      delegate_to: localhost
+      vars: {ansible_connection: local}
+"""
+#: A user's process that names a pipe and a device, and one with root's UID in a PID namespace and many groups.
+POSING = """
+for name in registry dockerd; do cp "$(readlink -f /usr/bin/python3)" /tmp/$name; done
+sleep='import time; time.sleep(900)'
+mkfifo /tmp/pipe
+systemd-run --unit posing-pipe --uid 65534 /tmp/registry -c "$sleep" serve /tmp/pipe
+systemd-run --unit posing-device --uid 65534 /tmp/registry -c "$sleep" serve /dev/zero
+systemd-run --unit posing-user --uid 65534 /tmp/dockerd -c "$sleep" --config-file /tmp/pipe
+systemd-run --unit posing-root unshare --pid --fork /tmp/dockerd -c "import os; os.setgroups(range(60000)); $sleep" \
+  -H unix:///var/run/docker.sock --config-file /tmp/pipe
+"""
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +116,21 @@ def test_content_with_another_digest_is_not_pulled(host: ContainerHost, tmp_path
     assert "can't be pulled: manifest verification failed" in told["msg"]
     assert host.run("docker image ls --quiet") == ""
     assert host.run("ls /var/lib/breakwater 2>/dev/null || true") == ""
+
+
+def test_processes_that_pose_as_engine_and_registry_neither_stop_nor_deceive_the_audit(
+    host: ContainerHost, tmp_path: Path
+) -> None:
+    host.run(POSING)
+    host.wait_for("test $(pgrep -c '^(registry|dockerd)$') = 5")
+    (tmp_path / "play.yml").write_text(AUDIT)
+    container_host.playbook(str(tmp_path / "play.yml"), NAME, "-e", f"answer={tmp_path}/answer.json")
+    evidence = json.loads((tmp_path / "answer.json").read_text())
+    assert ["regular file" in item["unreadable"]["storage"] for item in evidence["registries"]] == [True, True]
+    assert evidence["daemon"]["config_file"] == "/etc/docker/daemon.json"
+    engine = host.run("pidof /usr/bin/dockerd || pidof /usr/sbin/dockerd").strip()
+    assert evidence["daemon"]["daemons"][0] == f"PID {engine} of UID 0"
+    assert ["UID 0" in each for each in evidence["daemon"]["daemons"]] == [True, False]
 
 
 @pytest.mark.usefixtures("host")
