@@ -30,13 +30,15 @@ _SYSTEM_TREES = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/sbin", "/sys", "/usr"),
     # over D-Bus, systemd starts what it is told to by who is root, and in a container that is the same root
     *("/run/dbus", "/run/systemd"),
+    # sockets of shims and plugins, and the file systems of all containers
+    *("/run/containerd", "/run/docker"),
     *("/var/lib/containerd", DATA_ROOT, "/var/lib/kubelet", "/var/spool/cron"),
 )
 #: Sensitive as a whole, since the above or everybody's files are in them.
 _SYSTEM_ROOTS = ("/", "/home", "/run", "/var", "/var/lib", "/var/log", "/var/spool")
 #: What images commonly want to read, and may.
 _HARMLESS_TO_READ = (
-    *("/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/etc/pki/ca-trust"),
+    *("/etc/localtime", "/etc/timezone", "/etc/zoneinfo", "/etc/ssl/certs", "/etc/pki/ca-trust"),
     *("/usr/share/ca-certificates", "/usr/share/zoneinfo"),
 )
 
@@ -77,7 +79,7 @@ def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:
 
 def is_sensitive(files: FileSystem, path: str, writable: bool, data_root: str) -> bool:
     """Tell whether the path is one of the system's own; it is judged by where it leads, not by how it is written."""
-    if not writable and _within(path, _HARMLESS_TO_READ):
-        return False
     real = resolve(files, path)
+    if not writable and _within(real, _HARMLESS_TO_READ):
+        return False
     return real in _SYSTEM_ROOTS or _within(real, (*_SYSTEM_TREES, data_root))

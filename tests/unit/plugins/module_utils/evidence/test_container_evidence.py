@@ -353,8 +353,10 @@ def test_ports_that_a_stopped_container_will_publish(tmp_path: Path, publish_all
     [
         ("/var/run/docker.sock", False, True, False),
         ("/run/docker.sock", True, True, False),
-        ("/run/containerd/containerd.sock", True, True, False),
-        ("/run/containerd", True, True, False),
+        ("/run/containerd/containerd.sock", True, True, True),
+        ("/run/containerd", True, True, True),
+        ("/run/containerd/s", False, False, True),
+        ("/run/docker/plugins", True, False, True),
         ("/run/user/1000/docker.sock", True, True, False),
         ("/run/user/1000/podman", True, True, False),
         ("/run/user/1000", True, True, False),
@@ -371,6 +373,9 @@ def test_ports_that_a_stopped_container_will_publish(tmp_path: Path, publish_all
         ("/etc/localtime", False, False, False),
         ("/etc/localtime", True, False, True),
         ("/usr/share/zoneinfo", False, False, False),
+        ("/etc/ssl/certs/../../shadow", False, False, True),
+        ("/etc/ssl/certs/link", False, False, True),
+        ("/etc/ssl/certs/linked.pem", False, False, False),
         ("/proc", False, False, True),
         ("/root/.ssh", False, False, True),
         ("/var/lib/docker/volumes", True, False, True),
@@ -388,6 +393,9 @@ def test_host_paths_by_what_they_are(
     (tmp_path / "var/run").symlink_to("/run")
     (tmp_path / "srv").mkdir()
     (tmp_path / "srv/link").symlink_to("/etc")
+    (tmp_path / "etc/ssl/certs").mkdir(parents=True)
+    (tmp_path / "etc/ssl/certs/link").symlink_to("/etc/ssl/private")
+    (tmp_path / "etc/ssl/certs/linked.pem").symlink_to("/usr/share/ca-certificates/linked.crt")
     mount = {"Type": "bind", "Source": source, "Destination": "/x", "RW": writable, "Propagation": "rprivate"}
     found = evidence(tmp_path, {"Mounts": [mount]})
     assert (found["socket_mounts"] != [], found["sensitive_mounts"] != []) == (socket, sensitive)
