@@ -30,6 +30,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import environment_names
 
+#: The oom_score_adj with which the kernel ends other processes instead. proc_pid_oom_score_adj(5)
+_NEVER_KILLED = -1000
 _SSH_SERVERS = ("dropbear", "sshd", "sshd-auth", "sshd-session")
 
 
@@ -167,9 +169,10 @@ def _dangerous_capabilities(subject: _Subject) -> list[str]:
 
 
 def _oom_kill_disabled(subject: _Subject) -> bool:
-    doc, place = subject.doc, ("HostConfig", "OomKillDisable")
+    place = Document(subject.doc.mapping("HostConfig"), subject.doc.name)
     # null with control groups version 2, which has no such switch
-    return doc.value(*place) is not None and doc.boolean(*place)
+    switched_off = place.value("OomKillDisable") is not None and place.boolean("OomKillDisable")
+    return switched_off or (place.has("OomScoreAdj") and place.integer("OomScoreAdj") <= _NEVER_KILLED)
 
 
 def _ulimits(subject: _Subject) -> list[str]:

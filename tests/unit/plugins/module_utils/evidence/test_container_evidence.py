@@ -269,6 +269,8 @@ def test_unknown_daemon_defaults_are_unreadable(tmp_path: Path) -> None:
         ("HostConfig.CapAdd", ["cap_sys_admin", "Net_Raw"], "cap_add", ["NET_RAW", "SYS_ADMIN"]),
         ("HostConfig.OomKillDisable", None, "oom_kill_disabled", False),
         ("HostConfig.OomKillDisable", True, "oom_kill_disabled", True),
+        ("HostConfig.OomScoreAdj", -1000, "oom_kill_disabled", True),
+        ("HostConfig.OomScoreAdj", -999, "oom_kill_disabled", False),
         ("Config.User", "", "user_is_root", True),
         ("Config.User", "0:1000", "user_is_root", True),
         ("Config.User", "root:root", "user_is_root", True),
