@@ -182,6 +182,15 @@ class TestChanges:
         assert state("web") != process
         assert "changed=1" in play()
 
+    def test_secret_belongs_to_whom_it_is_described_for(self, play: Any) -> None:
+        secret = {"name": "token", "content": "hunter2-of-the-shop"}
+        for user, readable, rights in (("1000:1000", True, "440 1000 1000"), ("2000:1000", False, "400 2000 1000")):
+            told = changed("web", user=user, secrets=[{**secret, "group_readable": readable}])
+            assert "changed=1" in play(containers=told)
+            assert host().check_output("stat -c '%a %u %g' /var/lib/breakwater/secrets/web/*") == rights
+            assert host().check_output("docker exec web cat /run/secrets/token") == "hunter2-of-the-shop"
+        assert "changed=1" in play()
+
     def test_drift_is_mended_and_what_ended_is_started(self, play: Any) -> None:
         host().check_output("docker update --memory 128m --memory-swap 128m web")
         host().check_output("docker stop ledger")

@@ -19,7 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.probe import (
 from ansible_collections.breakwater.docker.plugins.module_utils.probe.executor import told
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.host import host_user
-from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import Secret, SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import container_root
 
 SECRETS = "/run/breakwater-probe-secrets"
@@ -53,10 +53,11 @@ class Laboratory:
 
     def secret(self) -> list[str]:
         """Plant a secret as docker_workload does; return the options of the container that has it."""
-        store, content = SecretStore(self._secrets), os.urandom(16).hex()
-        path = store.path(_NAME, workload_probes.SECRET, content)
         root = container_root(self._docker.call("info", "--format", "{{.DockerRootDir}}"))
-        store.put(path, content, *host_user(secure_defaults.USER, root), group_readable=False)
+        secret = Secret(os.urandom(16).hex(), *host_user(secure_defaults.USER, root))
+        store = SecretStore(self._secrets)
+        path = store.path(_NAME, workload_probes.SECRET, secret)
+        store.put(path, secret)
         return ["--mount", f"type=bind,source={path},target={workload_probes.SECRET_FILE},readonly"]
 
     def registries(self) -> Mapping[str, Any]:

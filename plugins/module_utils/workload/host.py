@@ -15,7 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import Container, Workload, numeric
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.document import Surroundings
-from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import Secret, SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 
 _SOCKETS = ("/run/docker.sock",)
@@ -47,13 +47,14 @@ class WorkloadHost:
         item = container.options
         if image and item["health"] and item["health"]["image"] and not _has_check(image):
             raise InputError(f"{container.name}: its image has no health check: give health a test.")
+        user = _user(container, image)
         return Surroundings(
-            user=_user(container, image),
+            user=user,
             log_driver=state.log_driver,
             seccomp=self._seccomp(container),
             secrets={
-                secret["name"]: self._store.path(container.name, secret["name"], secret["content"])
-                for secret in item["secrets"]
+                name: self._store.path(container.name, name, secret)
+                for name, secret in _secrets(container, user, state.root).items()
             },
             image_id=image["Id"] if image else "",
         )
@@ -89,11 +90,9 @@ class WorkloadHost:
 
     def save_secrets(self, container: Container, around: Surroundings, root: tuple[int, int]) -> None:
         """Write the secrets that are missing, for the container's user."""
-        user, group = host_user(around.user, root)
-        for secret in container.options["secrets"]:
-            path = around.secrets[secret["name"]]
-            if self._store.missing(path):
-                self._store.put(path, secret["content"], user, group, secret["group_readable"])
+        for name, secret in _secrets(container, around.user, root).items():
+            if self._store.missing(around.secrets[name]):
+                self._store.put(around.secrets[name], secret)
 
     def forget_secrets(self, name: str, kept: Mapping[str, str]) -> None:
         """Remove the container's secrets that it does not mount any more."""
@@ -118,6 +117,14 @@ class WorkloadHost:
         if not dangerous:
             container.options["reasons"].pop("container_seccomp_filtered", None)
         return content
+
+
+def _secrets(container: Container, user: str, root: tuple[int, int]) -> dict[str, Secret]:
+    """Return the secrets by their names, as files of the container's user."""
+    return {
+        item["name"]: Secret(item["content"], *host_user(user, root), item["group_readable"])
+        for item in container.options["secrets"]
+    }
 
 
 def host_user(user: str, root: tuple[int, int]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import install
 
@@ -24,8 +24,22 @@ SELINUX_TYPE = "container_ro_file_t"
 _LABEL = f"system_u:object_r:{SELINUX_TYPE}:s0".encode()
 
 
+class Secret(NamedTuple):
+    """A secret's file: content, user and group on the host, and whether the group can read it."""
+
+    content: str
+    user: int
+    group: int
+    group_readable: bool = False
+
+    @property
+    def mode(self) -> int:
+        """Return the file's mode."""
+        return _AND_GROUP if self.group_readable else _ONLY_USER
+
+
 class SecretStore:
-    """The secrets of a host; a file is named by its content too, so that no container sees another one's change."""
+    """The secrets of a host; a file is named by all that it is, so that no container sees another one's change."""
 
     def __init__(self, directory: str = DIRECTORY) -> None:
         """Read the host's key; where there is none, `save_key` has to keep the new one."""
@@ -37,16 +51,17 @@ class SecretStore:
         except FileNotFoundError:
             self._key = secrets.token_bytes(_KEY_BYTES)
 
-    def path(self, container: str, name: str, content: str) -> str:
-        """Return where the content is to be; the key keeps the path from telling what the content is."""
-        told = hmac.new(self._key, f"{name}\0{content}".encode(), hashlib.sha256).hexdigest()
+    def path(self, container: str, name: str, secret: Secret) -> str:
+        """Return where the secret is to be; the key keeps the path from telling what its content is."""
+        rights = f"{secret.user}:{secret.group}:{secret.mode:o}"
+        told = hmac.new(self._key, f"{rights}\0{name}\0{secret.content}".encode(), hashlib.sha256).hexdigest()
         return os.path.join(self._directory, container, f"{name}-{told[:32]}")
 
-    def put(self, path: str, content: str, user: int, group: int, group_readable: bool) -> None:
+    def put(self, path: str, secret: Secret) -> None:
         """Write a secret with its owner and mode, whole or not at all."""
         if not os.path.exists(self._key_path):
             self._write(self._key_path, self._key, 0, 0, _ONLY_USER)
-        self._write(path, content.encode(), user, group, _AND_GROUP if group_readable else _ONLY_USER)
+        self._write(path, secret.content.encode(), secret.user, secret.group, secret.mode)
         if os.path.exists("/sys/fs/selinux/enforce"):
             with contextlib.suppress(OSError):  # a policy without this type has no confined engine
                 os.setxattr(path, "security.selinux", _LABEL)

@@ -16,12 +16,13 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload import 
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.host import WorkloadHost, host_user
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.plan import plan
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import _diff, _owners
-from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import Secret, SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State, read
 from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd, recorded
 from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
 
 ENFORCE = "/sys/fs/selinux/enforce"
+HUNTER2 = Secret("hunter2", os.getuid(), os.getgid())
 SECRET = {"secrets": [{"name": "token", "content": "hunter2"}]}
 
 
@@ -109,13 +110,12 @@ def test_missing_images_are_pulled(tmp_path: Path) -> None:
 
 class TestSecrets:
     def test_file_is_the_users_alone(self, tmp_path: Path) -> None:
-        user, group = os.getuid(), os.getgid()
         store = SecretStore(str(tmp_path / "secrets"))
-        path = store.path("web", "token", "hunter2")
+        path = store.path("web", "token", HUNTER2)
         assert store.missing(path)
-        store.put(path, "hunter2", user, group, False)
-        shared = store.path("web", "shared", "hunter3")
-        store.put(shared, "hunter3", user, group, True)
+        store.put(path, HUNTER2)
+        shared = store.path("web", "shared", HUNTER2._replace(group_readable=True))
+        store.put(shared, HUNTER2._replace(group_readable=True))
         assert Path(path).read_text() == "hunter2"
         assert [os.stat(name).st_mode & 0o777 for name in (path, shared)] == [0o400, 0o440]
         assert {os.stat(tmp_path / name).st_mode & 0o777 for name in ("secrets", "secrets/web")} == {0o700}
@@ -128,8 +128,8 @@ class TestSecrets:
         monkeypatch.setattr("os.path.exists", lambda path: selinux if path == ENFORCE else exists(path))
         monkeypatch.setattr("os.setxattr", lambda *arguments: labels.append(arguments))
         store = SecretStore(str(tmp_path / "secrets"))
-        path = store.path("web", "token", "hunter2")
-        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        path = store.path("web", "token", HUNTER2)
+        store.put(path, HUNTER2)
         label = (path, "security.selinux", b"system_u:object_r:container_ro_file_t:s0")
         assert labels == ([label] if selinux else [])
 
@@ -143,24 +143,37 @@ class TestSecrets:
         monkeypatch.setattr("os.path.exists", lambda path: path == ENFORCE or exists(path))
         monkeypatch.setattr("os.setxattr", refuse)
         store = SecretStore(str(tmp_path / "secrets"))
-        path = store.path("web", "token", "hunter2")
-        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        path = store.path("web", "token", HUNTER2)
+        store.put(path, HUNTER2)
         assert Path(path).read_text() == "hunter2"
 
     def test_path_follows_the_content_and_does_not_tell_it(self, tmp_path: Path) -> None:
         store = SecretStore(str(tmp_path / "secrets"))
-        path = store.path("web", "token", "hunter2")
-        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        path = store.path("web", "token", HUNTER2)
+        store.put(path, HUNTER2)
         again = SecretStore(str(tmp_path / "secrets"))
-        assert again.path("web", "token", "hunter2") == path
-        assert again.path("web", "token", "hunter3") != path
-        assert SecretStore(str(tmp_path / "other")).path("web", "token", "hunter2")[-32:] != path[-32:]
+        assert again.path("web", "token", HUNTER2) == path
+        assert again.path("web", "token", HUNTER2._replace(content="hunter3")) != path
+        assert SecretStore(str(tmp_path / "other")).path("web", "token", HUNTER2)[-32:] != path[-32:]
+
+    def test_file_of_another_owner_or_mode_is_another_one(self, tmp_path: Path) -> None:
+        def path(readable: bool, root: int, user: str) -> str:
+            secret = {"name": "token", "content": "hunter2", "group_readable": readable}
+            [container] = workload({"user": user, "secrets": [secret]}).containers
+            return host(tmp_path).surroundings(container, State(root=(root, root))).secrets["token"]
+
+        SecretStore(str(tmp_path / "secrets")).put(str(tmp_path / "secrets/any"), HUNTER2)  # and the host's key
+        first = path(False, 0, "1000:1000")
+        assert path(False, 0, "1000:1000") == first
+        others = [path(True, 0, "1000:1000"), path(False, 100000, "1000:1000"), path(False, 0, "2000:1000")]
+        others.append(path(False, 0, "1000:2000"))
+        assert len({first, *others}) == 5
 
     def test_what_is_not_mounted_any_more_goes(self, tmp_path: Path) -> None:
         store = SecretStore(str(tmp_path / "secrets"))
-        kept, old = (store.path("web", "token", content) for content in ("new", "old"))
+        kept, old = (store.path("web", "token", HUNTER2._replace(content=content)) for content in ("new", "old"))
         for path in (kept, old):
-            store.put(path, "x", os.getuid(), os.getgid(), False)
+            store.put(path, HUNTER2)
         store.prune("web", [kept])
         assert [Path(path).exists() for path in (kept, old)] == [True, False]
         store.prune("web", [])
