@@ -25,10 +25,10 @@ NOTHING: dict[str, Any] = {
 def test_secrets_are_labelled_as_docker_workload_labels_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = secrets.DIRECTORY
     monkeypatch.setattr(secrets, "DIRECTORY", str(tmp_path))
-    store = secrets.SecretStore(str(tmp_path))
-    paths = [store.path(container, "token", "hunter2") for container in ("shop", "web")]
+    store, secret = secrets.SecretStore(str(tmp_path)), secrets.Secret("hunter2", os.getuid(), os.getgid())
+    paths = [store.path(container, "token", secret) for container in ("shop", "web")]
     for path in paths:
-        store.put(path, "hunter2", os.getuid(), os.getgid(), False)
+        store.put(path, secret)
     params = {**NOTHING, "secrets": True}
     assert docker_selinux_policy.labels(params) == [Label(path, "container_ro_file_t", "s0") for path in paths]
     specification = docker_selinux_policy.SECRETS
