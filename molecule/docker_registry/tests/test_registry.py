@@ -220,6 +220,21 @@ def test_garbage_is_collected_of_a_registry_that_takes_no_pushes(registry: str) 
     push(f"{registry}:5000/team/after")
 
 
+def test_a_collection_without_its_containers_leaves_the_registry_alone() -> None:
+    """They are stopped in between, so `docker container prune` removes them."""
+    machine, helpers = host(CONTAINER), "docker-registry-readonly docker-registry-gc"
+    before = process(CONTAINER)
+    machine.check_output(f"docker rm {helpers}")
+    machine.check_output("systemctl start docker-registry-gc.service")
+    assert process(CONTAINER) == before
+    assert get(CONTAINER, options=f"-u alice:{PASSWORD}") == "200"
+    said = machine.check_output("journalctl --unit docker-registry-gc.service --lines 20 --priority err --output cat")
+    assert f"No garbage is collected without the containers {helpers}: the role docker_registry makes" in said
+    assert changed(play(), CONTAINER) == 1
+    machine.check_output(f"docker container inspect {helpers}")
+    assert process(CONTAINER) == before
+
+
 @REGISTRIES
 def test_backup_is_complete_and_can_be_restored(registry: str) -> None:
     machine = host(registry)

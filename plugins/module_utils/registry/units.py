@@ -57,6 +57,12 @@ SystemCallErrorNumber=EPERM
 """
 _PORT_BELOW_1024 = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
 _NO_CAPABILITIES = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
+_DOCKER = "/usr/bin/docker"
+#: Both are stopped containers between the collections, which `docker container prune` removes.
+_HELPERS = f"""\
+{_DOCKER} container inspect -- "$@" >/dev/null || {{ echo "<3>No garbage is collected without the containers $*:\
+ the role docker_registry makes them anew."; exit 1; }}\
+"""
 #: `du` counts what is on the disk. The number before the message is its severity for the journal (sd-daemon(3)).
 _QUOTA = """\
 used=$(du -sk -- "$1" | cut -f1) || exit 1; \
@@ -139,13 +145,15 @@ def _native_gc(settings: Settings) -> str:
 
 
 def _container_gc(settings: Settings) -> str:
-    stop = f"/usr/bin/docker stop --time {STOP_SECONDS}"
+    stop = f"{_DOCKER} stop --time {STOP_SECONDS}"
     lock = f"/usr/bin/flock {settings.root} " if settings.root else ""
+    # What is done at the end ends with the registry's start, whatever becomes of the twin: systemd leaves the rest of
+    # these commands out after the first one that fails, unless it has a hyphen.
     return (
         "[Unit]\nDescription=Collection of the registry's garbage\nAfter=docker.service\nRequisite=docker.service\n"
-        f"\n[Service]\nType=oneshot\nExecStart={stop} {NAME}\nExecStart=/usr/bin/docker start {TWIN}\n"
-        f"ExecStart={lock}/usr/bin/docker start --attach {GC}\n"
-        f"ExecStopPost={stop} {TWIN}\nExecStopPost=/usr/bin/docker start {NAME}\n"
+        f"\n[Service]\nType=oneshot\nExecCondition={_shell(_HELPERS, TWIN, GC)}\n"
+        f"ExecStart={stop} {NAME}\nExecStart={_DOCKER} start {TWIN}\nExecStart={lock}{_DOCKER} start --attach {GC}\n"
+        f"ExecStopPost=-{stop} {TWIN}\nExecStopPost={_DOCKER} start {NAME}\n"
     )
 
 

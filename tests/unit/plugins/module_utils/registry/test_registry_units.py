@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -36,9 +37,17 @@ def test_registry_and_collection_exclude_each_other(settings: Settings) -> None:
 def test_container_is_started_again_after_the_collection(settings: Settings) -> None:
     collection = render(replace(settings, **CONTAINER))["docker-registry-gc.service"]
     assert collection.endswith(
-        "ExecStopPost=/usr/bin/docker stop --time 45 docker-registry-readonly\n"
+        "ExecStopPost=-/usr/bin/docker stop --time 45 docker-registry-readonly\n"
         "ExecStopPost=/usr/bin/docker start docker-registry\n"
     )
+
+
+def test_no_container_is_stopped_for_a_collection_that_lacks_one(settings: Settings) -> None:
+    collection = render(replace(settings, **CONTAINER))["docker-registry-gc.service"]
+    [condition] = re.findall("^ExecCondition=.*", collection, re.MULTILINE)
+    assert "container inspect" in condition
+    assert condition.endswith(" docker-registry-readonly docker-registry-gc")
+    assert '"$$@"' in condition
 
 
 @pytest.mark.parametrize("changes", [{"gc_schedule": ""}, {"proxy": {"url": "https://hub"}}])
