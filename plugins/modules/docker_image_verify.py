@@ -136,6 +136,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
@@ -175,7 +176,7 @@ def pull(images: list[Examined], examiner: Examiner, module: AnsibleModule) -> l
     names = list(dict.fromkeys(str(image.pinned) for image in missing))
     for name in () if module.check_mode else names:
         config = f"DOCKER_CONFIG={module.params['docker_config']}"
-        done = SubprocessRunner().run(("env", config, "docker", "pull", "--quiet", name), timeout=_PULL_TIMEOUT)
+        done = SubprocessRunner().run(("env", config, *COMMAND, "pull", "--quiet", name), timeout=_PULL_TIMEOUT)
         if done.rc != 0:
             raise BreakwaterError(f"{name} is verified, but can't be pulled: {done.stderr.strip()[-500:]}")
     return names

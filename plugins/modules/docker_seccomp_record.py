@@ -41,7 +41,7 @@ options:
   test:
     description:
       - A command of the host that succeeds when the workload does its work. It is repeated until it does, and finds the
-        container's name in the environment as C(CONTAINER).
+        container's name in the environment as C(CONTAINER), and its engine's address as C(DOCKER_HOST).
       - Without one the container has to end well by itself.
     type: list
     elements: str

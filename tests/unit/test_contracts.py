@@ -147,3 +147,10 @@ def test_every_module_is_in_the_action_group() -> None:
 def test_files_are_small(pattern: str) -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.glob(pattern)}
     assert {path: length for path, length in lengths.items() if length > SIZES[pattern]} == {}
+
+
+def test_the_docker_command_is_called_in_one_way() -> None:
+    """Called plainly it would act on the engine that root's current context or the environment leads to."""
+    plain = re.compile(r"""["']docker["'], *["'][a-z]|["' ]/usr/bin/docker [a-z]""")
+    modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins").rglob("*.py")}
+    assert [name for name, text in modules.items() if plain.search(text)] == []

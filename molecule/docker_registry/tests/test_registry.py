@@ -220,6 +220,19 @@ def test_garbage_is_collected_of_a_registry_that_takes_no_pushes(registry: str) 
     push(f"{registry}:5000/team/after")
 
 
+def test_collection_is_of_this_host_whatever_roots_context_is() -> None:
+    machine = host(CONTAINER)
+    machine.check_output("docker context create elsewhere --docker host=tcp://127.0.0.1:9")
+    machine.check_output("docker context use elsewhere")
+    try:
+        assert machine.run("docker version").rc != 0
+        machine.check_output("systemctl start docker-registry-gc.service")
+    finally:
+        machine.check_output("docker context use default; docker context rm elsewhere")
+    bed.wait_for_registry(machine)
+    assert "eligible for deletion" in machine.check_output("docker logs --tail 100 docker-registry-gc 2>&1")
+
+
 def test_a_collection_without_its_containers_leaves_the_registry_alone() -> None:
     """They are stopped in between, so `docker container prune` removes them."""
     machine, helpers = host(CONTAINER), "docker-registry-readonly docker-registry-gc"

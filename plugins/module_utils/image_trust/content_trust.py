@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import ImageReference
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.policy import Entry
@@ -39,7 +40,7 @@ class ContentTrust:
 
     def verify(self, reference: ImageReference, digest: str, entry: Entry) -> Verdict:
         """Say whether the reference's tag, or for a reference by digest any, is signed as this digest."""
-        told = self._commands.run(("docker", "version", "--format", "{{.Client.Version}} {{.Server.Version}}"))
+        told = self._commands.run((*COMMAND, "version", "--format", "{{.Client.Version}} {{.Server.Version}}"))
         versions = [word.partition(".")[0] for word in told.stdout.split()]
         if any(version.isdigit() and int(version) >= REMOVED for version in versions):
             reason = f"Docker {REMOVED} removed content trust, so nothing verifies it: sign by cosign."
@@ -49,7 +50,7 @@ class ContentTrust:
                 with contextlib.suppress(OSError):
                     os.symlink(f"{self._docker_config}/{name}", f"{directory}/{name}")
             prefix = environment(directory, DOCKER_CONFIG=directory, DOCKER_CONTENT_TRUST_SERVER=entry.server)
-            told = self._commands.run((*prefix, "docker", "trust", "inspect", reference.repository), self._timeout)
+            told = self._commands.run((*prefix, *COMMAND, "trust", "inspect", reference.repository), self._timeout)
         if is_missing(told):
             return Verdict(UNDECIDED, "The docker command is not installed.")
         if told.rc != 0:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.config import CONFIG, DRAIN_SECONDS, READ_ONLY
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import Settings, size
 
@@ -57,7 +58,7 @@ SystemCallErrorNumber=EPERM
 """
 _PORT_BELOW_1024 = "CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE"
 _NO_CAPABILITIES = "CapabilityBoundingSet=\nAmbientCapabilities=\nPrivateUsers=yes"
-_DOCKER = "/usr/bin/docker"
+_DOCKER = f"/usr/bin/{' '.join(COMMAND)}"
 #: Both are stopped containers between the collections, which `docker container prune` removes.
 _HELPERS = f"""\
 {_DOCKER} container inspect -- "$@" >/dev/null || {{ echo "<3>No garbage is collected without the containers $*:\

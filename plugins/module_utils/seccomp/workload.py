@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
-from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import Docker
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND, ENGINE, Docker
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import presets, syscalls
@@ -74,7 +74,7 @@ class Trials:
 
     def _watch(self) -> str | None:
         deadline = time.monotonic() + self._workload.timeout
-        test = ("env", f"CONTAINER={NAME}", *self._workload.test)
+        test = ("env", f"CONTAINER={NAME}", f"DOCKER_HOST={ENGINE}", *self._workload.test)
         while True:
             state = json.loads(self._docker.call("inspect", "--format", "{{json .State}}", NAME))
             if self._workload.test:
@@ -93,7 +93,7 @@ class Trials:
             time.sleep(_POLL_SECONDS)
 
     def _log(self) -> str:
-        done = self._commands.run(("docker", "logs", "--tail", "5", NAME))
+        done = self._commands.run((*COMMAND, "logs", "--tail", "5", NAME))
         return (done.stdout + done.stderr).strip()[-300:]
 
     def capabilities(self, candidates: Sequence[str]) -> tuple[str, ...]:

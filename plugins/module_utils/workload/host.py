@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
+from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
@@ -37,7 +38,7 @@ class WorkloadHost:
         for name in references:
             if name.startswith("sha256:"):
                 raise InputError(f"The image {name} is not on the host, and can't be pulled by its id: load it first.")
-            done = self._commands.run(("docker", "pull", "--quiet", name), timeout=_PULL_TIMEOUT)
+            done = self._commands.run((*COMMAND, "pull", "--quiet", name), timeout=_PULL_TIMEOUT)
             if done.rc != 0:
                 raise BreakwaterError(f"The image {name} can't be pulled: {done.stderr.strip()[-300:]}")
 

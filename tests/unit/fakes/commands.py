@@ -8,6 +8,9 @@ from typing import Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 
+#: How each call of the docker command begins: with the engine of the host, whatever root's current context is.
+DOCKER = "docker --host unix:///run/docker.sock"
+
 
 class RecordedCommands:
     """Answers commands by their first words; what is not recorded is not installed."""

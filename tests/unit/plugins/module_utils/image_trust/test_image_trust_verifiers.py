@@ -19,7 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.poli
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.registry import Registry
 from ansible_collections.breakwater.docker.plugins.module_utils.image_trust.verdict import Verdict
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
-from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER, RecordedCommands
 from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd
 
 OLD, NEW = "sha256:" + "0" * 64, "sha256:" + "1" * 64
@@ -46,11 +46,11 @@ def trusted(*roots: str, **tags: str) -> str:
 
 def content_trust(reference: str, digest: str, answer: str, rc: int = 0, version: str = "26.1.5") -> Verdict:
     commands = RecordedCommands()
-    commands.answer("docker version", f"{version} {version}\n")
+    commands.answer(f"{DOCKER} version", f"{version} {version}\n")
     commands.answer("env", answer, rc, "no signatures or cannot access it" if rc else "")
     entry = Entry("registry.example.org/*", "verify", "content_trust", (ROOT,), server=SERVER)
     verdict = ContentTrust(commands, "/root/.docker", 60).verify(parse(reference), digest, entry)
-    assert all(f"DOCKER_CONTENT_TRUST_SERVER={SERVER} docker trust" in line for line in commands.asked[1:])
+    assert all(f"DOCKER_CONTENT_TRUST_SERVER={SERVER} {DOCKER} trust" in line for line in commands.asked[1:])
     return verdict
 
 

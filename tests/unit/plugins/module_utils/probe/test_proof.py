@@ -12,7 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.probe import arrangement, proof
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import secure_defaults
-from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER, RecordedCommands
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 
 Laboratory = Callable[[RecordedCommands], proof.Laboratory]
@@ -26,19 +26,19 @@ class Commands(RecordedCommands):
         super().__init__()
         self.left = list(left)
         for command in ("import", "run", "network create", "rm", "network rm", "volume rm", "image rm", "image ls"):
-            self.answer(f"docker {command}")
-        self.answer("docker volume create", "volume\n")
-        self.answer("docker inspect", json.dumps(NETWORKS))
-        self.answer("docker info --format {{.DockerRootDir}}", "/var/lib/docker/100000.200000")
-        self.answer("docker info --format {{json .RegistryConfig}}", json.dumps({"IndexConfigs": {}, "Mirrors": []}))
-        for listing in ("docker ps", "docker network ls", "docker volume ls"):
+            self.answer(f"{DOCKER} {command}")
+        self.answer(f"{DOCKER} volume create", "volume\n")
+        self.answer(f"{DOCKER} inspect", json.dumps(NETWORKS))
+        self.answer(DOCKER + " info --format {{.DockerRootDir}}", "/var/lib/docker/100000.200000")
+        self.answer(DOCKER + " info --format {{json .RegistryConfig}}", json.dumps({"IndexConfigs": {}, "Mirrors": []}))
+        for listing in (f"{DOCKER} ps", f"{DOCKER} network ls", f"{DOCKER} volume ls"):
             self.answer(listing)
 
     def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
         done = super().run(argv, timeout)
-        if tuple(argv[:2]) == ("docker", "ps"):
+        if " ".join(argv[:4]) == f"{DOCKER} ps":
             return CommandResult(0, "\n".join(self.left), "")
-        if tuple(argv[:2]) == ("docker", "rm"):
+        if " ".join(argv[:4]) == f"{DOCKER} rm":
             self.left = [name for name in self.left if name not in argv] if done.rc == 0 else self.left
         return done
 
@@ -59,15 +59,15 @@ def laboratory(tmp_path: Path) -> Laboratory:
 def test_what_killed_runs_left_is_removed_by_its_label_only(laboratory: Laboratory) -> None:
     commands = Commands(["a1", "b2"])
     laboratory(commands).sweep()
-    assert "docker rm --force --volumes a1 b2" in commands.asked
-    listed = [line for line in commands.asked if " ls " in line or line.startswith("docker ps")]
+    assert f"{DOCKER} rm --force --volumes a1 b2" in commands.asked
+    listed = [line for line in commands.asked if " ls " in line or line.startswith(f"{DOCKER} ps")]
     assert len(listed) == 4
     assert all(line.endswith("--filter label=breakwater.probe") for line in listed)
 
 
 def test_what_can_not_be_removed_is_told(laboratory: Laboratory) -> None:
     commands = Commands(["a1"])
-    commands.answer("docker rm", rc=1)
+    commands.answer(f"{DOCKER} rm", rc=1)
     with pytest.raises(BreakwaterError, match="can't be removed: container a1; look at dockerd's log"):
         laboratory(commands).sweep()
 
@@ -85,10 +85,14 @@ def test_everything_that_is_made_has_the_label(laboratory: Laboratory, files: Lo
     around = proof.surroundings(files, "x86_64")
     results = proof.judged(laboratory(commands), files, around, {})
     assert {result["default"]["verdict"] for result in results} == {"not_testable"}
-    made = [line for line in commands.asked if line.startswith(("docker run", "docker network c", "docker volume c"))]
+    made = [
+        line
+        for line in commands.asked
+        if line.startswith((f"{DOCKER} run", f"{DOCKER} network c", f"{DOCKER} volume c"))
+    ]
     assert len(made) == 3 + 2 + 1 + 4
     assert all("--label breakwater.probe=c0ffee" in line for line in made)
-    imported = [line for line in commands.asked if line.startswith("docker import")]
+    imported = [line for line in commands.asked if line.startswith(f"{DOCKER} import")]
     assert len(imported) == 2
     assert all("--change LABEL breakwater.probe=c0ffee" in line for line in imported)
 
@@ -116,7 +120,7 @@ def test_hardened_is_what_docker_workload_does() -> None:
 
 def test_an_engine_that_refuses_says_why(laboratory: Laboratory, files: LocalFileSystem) -> None:
     commands = Commands()
-    commands.answer("docker run", rc=125, stderr="docker: Error response from daemon: authorization denied")
+    commands.answer(f"{DOCKER} run", rc=125, stderr="docker: Error response from daemon: authorization denied")
     results = proof.judged(laboratory(commands), files, proof.surroundings(files, "x86_64"), {})
     assert results[0]["default"] == {
         "verdict": "not_testable",

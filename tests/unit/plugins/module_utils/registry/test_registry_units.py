@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import Settings
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.units import render
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER
 
 CONTAINER: dict[str, Any] = {"kind": "container", "image": "x"}
 
@@ -37,8 +38,8 @@ def test_registry_and_collection_exclude_each_other(settings: Settings) -> None:
 def test_container_is_started_again_after_the_collection(settings: Settings) -> None:
     collection = render(replace(settings, **CONTAINER))["docker-registry-gc.service"]
     assert collection.endswith(
-        "ExecStopPost=-/usr/bin/docker stop --time 45 docker-registry-readonly\n"
-        "ExecStopPost=/usr/bin/docker start docker-registry\n"
+        f"ExecStopPost=-/usr/bin/{DOCKER} stop --time 45 docker-registry-readonly\n"
+        f"ExecStopPost=/usr/bin/{DOCKER} start docker-registry\n"
     )
 
 

@@ -18,7 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import (
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.syscalls import require_known
 from ansible_collections.breakwater.docker.tests.unit.fakes import seccomp_filter
-from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER, RecordedCommands
 from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter import decide
 
 TARGET = documents.Target("x86_64", (6, 1))
@@ -53,8 +53,8 @@ class Bed:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.commands = RecordedCommands()
-        self.commands.answer("docker version", "26.1.5")
-        for command in ("docker import", "docker rm", "docker image rm"):
+        self.commands.answer(f"{DOCKER} version", "26.1.5")
+        for command in (f"{DOCKER} import", f"{DOCKER} rm", f"{DOCKER} image rm"):
             self.commands.answer(command)
         self.own: dict[str, Any] = OWN
         self.read: list[str] = []
@@ -79,7 +79,7 @@ def test_engines_own_profile_is_read_once_for_each_set_of_capabilities(bed: Bed)
     for capabilities in (["web"], ["web"], ["none"], ["NET_BIND_SERVICE"]):
         assert decide(bed.resolve(base="engine", capabilities=capabilities), "read") == ALLOW
     assert bed.read == ["NET_BIND_SERVICE", ""]
-    assert sum(line.startswith("docker import") for line in bed.commands.asked) == 2
+    assert sum(line.startswith(f"{DOCKER} import") for line in bed.commands.asked) == 2
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"state": 1}'])
@@ -88,7 +88,7 @@ def test_engine_of_another_version_or_a_damaged_cache_is_read_anew(bed: Bed, cac
     if damage:
         cache.write_text(damage)
     else:
-        bed.commands.answer("docker version", "29.8.0")
+        bed.commands.answer(f"{DOCKER} version", "29.8.0")
     bed.resolve(base="engine")
     assert bed.read == ["", ""]
     assert len(json.loads(cache.read_text())["profiles"]) == 1
@@ -97,8 +97,8 @@ def test_engine_of_another_version_or_a_damaged_cache_is_read_anew(bed: Bed, cac
 @pytest.mark.parametrize("starts_containers", [True, False])
 def test_profile_that_an_old_engine_hides_is_the_one_that_was_read_before(bed: Bed, starts_containers: bool) -> None:
     bed.resolve(base="engine")
-    bed.commands.answer("docker version", "20.10.25")
-    bed.commands.answer("docker info", '["name=seccomp,profile=/etc/docker/mine.json"]')
+    bed.commands.answer(f"{DOCKER} version", "20.10.25")
+    bed.commands.answer(f"{DOCKER} info", '["name=seccomp,profile=/etc/docker/mine.json"]')
     assert decide(bed.resolve(starts_containers, base="engine"), "read") == ALLOW
     with pytest.raises(InputError, match=r"Engines before 23\.0 show their own"):
         bed.resolve(starts_containers, base="engine", capabilities=["web"])
@@ -162,7 +162,7 @@ def test_every_call_that_an_engine_allows_can_be_named() -> None:
 
 def test_preset_changes_with_the_version_of_the_engine(bed: Bed) -> None:
     assert decide(bed.resolve(base="web"), "mkdir") == ALLOW
-    bed.commands.answer("docker version", "29.8.0")
+    bed.commands.answer(f"{DOCKER} version", "29.8.0")
     bed.own = {"defaultAction": ERRNO, "syscalls": [{"names": ["read", "socket"], "action": ALLOW}]}
     assert decide(bed.resolve(base="web"), "mkdir") == ERRNO
     assert decide(bed.resolve(False, base="web"), "mkdir") == ERRNO
@@ -180,7 +180,7 @@ def test_check_mode_starts_nothing_and_says_when_it_can_not_tell(bed: Bed, cache
 
 
 def test_engine_that_does_not_answer_is_told_of(bed: Bed) -> None:
-    bed.commands.answer("docker version", rc=1)
+    bed.commands.answer(f"{DOCKER} version", rc=1)
     with pytest.raises(InputError, match=r"The engine does not answer, .* preset or a file as base"):
         bed.resolve(base="engine")
     # a preset is then what it lists

@@ -12,6 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import presets, profile, recorder, workload
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve import delta
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER
 from ansible_collections.breakwater.docker.tests.unit.fakes.seccomp_filter import decide
 
 ALLOW, ERRNO, NOTIFY = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"
@@ -28,7 +29,8 @@ class Host:
         self._ends_with = 0
 
     def run(self, argv: Sequence[str], timeout: float = 10.0) -> CommandResult:
-        command = argv[1]
+        begin, command = " ".join(argv[:3]), argv[3]
+        assert begin == DOCKER
         if command == "version":
             return CommandResult(0, self.version, "")
         if command == "run":

@@ -18,6 +18,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.plan im
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import _diff, _owners
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import Secret, SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State, read
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER
 from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd, recorded
 from ansible_collections.breakwater.docker.tests.unit.fakes.workloads import workload
 
@@ -101,7 +102,9 @@ def test_seccomp_profile_is_read_and_judged(tmp_path: Path) -> None:
 
 
 def test_missing_images_are_pulled(tmp_path: Path) -> None:
-    host(tmp_path).pull(["web:1"])
+    commands = Commands()
+    WorkloadHost(LocalFileSystem(str(tmp_path)), commands, SecretStore(str(tmp_path / "secrets"))).pull(["web:1"])
+    assert [" ".join(argv) for argv, _timeout in commands.argv] == [f"{DOCKER} pull --quiet web:1"]
     with pytest.raises(BreakwaterError, match="web:1 can't be pulled: no such host"):
         host(tmp_path, rc=1).pull(["web:1"])
     with pytest.raises(InputError, match="load it first"):
