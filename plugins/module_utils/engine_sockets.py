@@ -41,7 +41,8 @@ def parse(user: str, group: str, mode: str) -> Rights:
     number = int(mode, 8) if re.fullmatch("[0-7]{1,4}", mode) else 0o7777
     if number & ~0o770:
         raise InputError(
-            f"{mode} is no mode for {DOCKER}, which 0770 is the widest of: correct it. Nothing was changed."
+            f'{mode} is no mode for {DOCKER}: it takes an octal mode in quotes, of which "0770" is the widest.'
+            " Nothing was changed."
         )
     return Rights(user, group, number)
 

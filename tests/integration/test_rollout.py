@@ -105,8 +105,8 @@ def test_areas_that_are_none_are_shown_as_they_were_given(areas: Any) -> None:
 @pytest.mark.parametrize(
     ("access", "reason"),
     [
-        ({"docker_engine_socket_mode": "0666"}, "docker_engine_socket_mode is 0666; it takes an octal mode in quotes"),
-        ({"docker_engine_socket_mode": 0o660}, "docker_engine_socket_mode is 432; it takes an octal mode in quotes"),
+        ({"docker_engine_socket_mode": "0666"}, "0666 is no mode for /run/docker.sock: it takes an octal mode"),
+        ({"docker_engine_socket_mode": 0o660}, "432 is no mode for /run/docker.sock: it takes an octal mode"),
         ({"docker_engine_group_members": ["root", "mallory"]}, "docker can't have mallory: create the user or correct"),
     ],
 )
