@@ -1,24 +1,34 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # What an account needs to run an engine without root: subordinate ids, a systemd that outlives sessions, and a unit.
-# Sources: subuid(5), loginctl(1), https://docs.docker.com/engine/security/rootless/, and dockerd-rootless-setuptool.sh.
+# Sources: subuid(5), loginctl(1), systemd.unit(5), dockerd-rootless-setuptool.sh, and
+# https://docs.docker.com/engine/security/rootless/.
 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import time
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
+    DEFAULT_SOCKET,
+    config_file_of,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
 #: Root's files: the account can't change by what its engine runs.
 CONFIG_FILE = "/etc/docker/rootless.json"
 UNIT_FILE = "/etc/systemd/user/docker.service"
+#: Where the account's systemd looks for units and drop-ins of root's, and those of the account's own.
+_ROOTS_DIRECTORIES = ("/etc/systemd/user/", "/run/systemd/user/", "/usr/")
+_OWN_DIRECTORIES = (".config/systemd/user.control", ".config/systemd/user", ".local/share/systemd/user")
 _ENABLED = "/etc/systemd/user/default.target.wants/docker.service"
 #: Of docker-ce and of Debian's docker.io.
 _SCRIPTS = ("/usr/bin/dockerd-rootless.sh", "/usr/share/docker.io/contrib/dockerd-rootless.sh")
@@ -173,6 +183,28 @@ def check_live_restore(document: Mapping[str, Any]) -> None:
             "live-restore can't keep the containers of an engine without root, whose unit ends them: dockerd would only"
             " no longer stop them in their own way. Set it to false; nothing was changed."
         )
+
+
+def own_units(home: str, files: FileSystem, user_commands: CommandRunner) -> list[str]:
+    """Return the account's own units and drop-ins of the engine, which its systemd takes before root's or adds to it.
+
+    Those below its `home` are found where its systemd does not run, too.
+    """
+    units = [posixpath.join(home, directory, "docker.service") for directory in _OWN_DIRECTORIES]
+    drop_ins = [f"{unit}.d/{name}" for unit in units for name in names_in(files, f"{unit}.d")]
+    found = [*units, *(path for path in drop_ins if path.endswith(".conf"))]
+    shown = user_commands.run(("systemctl", "show", "docker.service", "--property=FragmentPath,DropInPaths")).stdout
+    named = [path for line in shown.splitlines() for path in line.partition("=")[2].split()]
+    found += [path for path in named if path not in found and not path.startswith(_ROOTS_DIRECTORIES)]
+    # systemd knows what was removed until it is reloaded
+    return [path for path in found if posixpath.basename(path) in names_in(files, posixpath.dirname(path))]
+
+
+def own_engines(uid: int, files: FileSystem) -> list[int]:
+    """Return the processes of the account's dockerd where it runs, and none of them by root's configuration."""
+    daemons = [process for process in scan(files).daemons if process.uid == uid]
+    by_roots = any(config_file_of(process.arguments) == CONFIG_FILE for process in daemons)
+    return [] if by_roots else [process.pid for process in daemons]
 
 
 def missing_range(text: str, user: str, uid: int | None) -> int | None:

@@ -15,6 +15,8 @@ description:
     M(breakwater.docker.docker_daemon_config) does it.
   - Such an engine can't keep containers over a restart, so a change that takes one is refused while any runs, and so is
     C(live-restore), which would only leave them to be killed.
+  - Refuses an account with a unit of its own for an engine, as C(dockerd-rootless-setuptool.sh) makes it, or with an
+    engine that runs by another configuration.
 options:
   user:
     description: The account. There can be one such engine on a host.
@@ -118,6 +120,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine 
     UserCommands,
     check_live_restore,
     engine_socket,
+    own_engines,
+    own_units,
     prepare,
     prepare_plan,
     roots_units,
@@ -127,14 +131,32 @@ from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine 
 DROP_INS = f"{UNIT_FILE}.d"
 
 
-def uid_of(module: AnsibleModule) -> int | None:
-    """Return the account's number, in check mode None where it is yet to be created."""
+def account_of(module: AnsibleModule) -> pwd.struct_passwd | None:
+    """Return the account, in check mode None where it is yet to be created."""
     try:
-        return pwd.getpwnam(module.params["user"]).pw_uid
+        return pwd.getpwnam(module.params["user"])
     except KeyError:
         if module.check_mode:
             return None
     raise InputError(f"There is no user {module.params['user']}: create the account. Nothing was changed.")
+
+
+def refuse_own(account: pwd.struct_passwd, files: LocalFileSystem, commands: UserCommands) -> None:
+    """Raise InputError where the account has an engine of its own, which would not run by root's configuration."""
+    name = account.pw_name
+    units = own_units(account.pw_dir, files, commands)
+    if units:
+        raise InputError(
+            f"{', '.join(units)}: a unit of {name}'s own comes before root's, so the engine would run without"
+            f" {CONFIG_FILE}. Stop its containers, run `dockerd-rootless-setuptool.sh uninstall` as {name} and remove"
+            f" what that leaves; settings of a drop-in belong in {DROP_INS}. Nothing was changed."
+        )
+    processes = own_engines(account.pw_uid, files)
+    if processes:
+        raise InputError(
+            f"{name}'s dockerd (process {processes[0]}) runs without {CONFIG_FILE}: stop its containers and the engine,"
+            " and run again. Nothing was changed."
+        )
 
 
 def validate(host: EngineHost, plan: Plan, state: EngineState) -> None:
@@ -172,7 +194,8 @@ def roots_engine(module: AnsibleModule, commands: SubprocessRunner) -> list[str]
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan the change and, outside check mode, make it; BreakwaterError when it can't or must not be."""
     params = module.params
-    uid = uid_of(module)
+    account = account_of(module)
+    uid = account.pw_uid if account else None
     number = -1 if uid is None else uid
     files, root_commands = LocalFileSystem(), SubprocessRunner()
     commands = UserCommands(root_commands, params["user"], number)
@@ -182,6 +205,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
     unwanted = roots_engine(module, root_commands)
     prepared = prepare_plan(params["user"], uid, files)
+    if account:
+        refuse_own(account, files, commands)
     file = ConfigFile(CONFIG_FILE)
     current = parse(file.read() or "", file.path)
     unfinished = file.unfinished()
@@ -208,6 +233,10 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         if prepared.unit_changed or not host.answers(DEFAULT_SOCKET):
             host.restart(params["timeout"])
             host.wait_until(DEFAULT_SOCKET, plan.document, params["timeout"])
+        if own_engines(number, files):
+            raise BreakwaterError(
+                f"The engine does not run by {CONFIG_FILE}: see `systemctl --user cat docker.service`."
+            )
     for warning in plan.warnings:
         module.warn(warning)
     return {

@@ -15,8 +15,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.rootless_engine 
     check_live_restore,
     engine_socket,
     missing_range,
+    own_engines,
+    own_units,
     prepare_plan,
 )
+from ansible_collections.breakwater.docker.tests.unit.fakes import proc
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
 SCRIPT = "usr/share/docker.io/contrib/dockerd-rootless.sh"
@@ -114,3 +117,38 @@ def test_live_restore_is_refused_since_nothing_keeps_the_containers() -> None:
         check_live_restore({"live-restore": True})
     check_live_restore({"live-restore": False})
     check_live_restore({})
+
+
+def test_units_of_the_accounts_own_are_found_without_its_systemd(tmp_path: Path) -> None:
+    files = LocalFileSystem(str(tmp_path))
+    assert own_units("/home/captain", files, RecordedCommands()) == []
+    units = tmp_path / "home/captain/.config/systemd/user"
+    (units / "docker.service.d").mkdir(parents=True)
+    (units / "docker.service.d/proxy.conf").touch()
+    (units / "docker.service.d/proxy.conf~").touch()
+    (units / "docker.service").symlink_to("/dev/null")
+    unit = "/home/captain/.config/systemd/user/docker.service"
+    assert own_units("/home/captain", files, RecordedCommands()) == [unit, f"{unit}.d/proxy.conf"]
+
+
+def test_units_of_the_accounts_own_are_what_its_systemd_shows_and_are_still_there(tmp_path: Path) -> None:
+    commands = RecordedCommands()
+    there, gone = "/run/user/1500/systemd/transient/docker.service", "/srv/units/docker.service.d/gone.conf"
+    roots = "/etc/systemd/user/docker.service.d/proxy.conf"
+    for path in (there, roots):
+        proc.write(tmp_path, path, "")
+    shown = f"FragmentPath={there}\nDropInPaths={roots} {gone}\n"
+    commands.answer("runuser -u captain -- env XDG_RUNTIME_DIR=/run/user/1500 systemctl --user show", shown)
+    users = UserCommands(commands, "captain", 1500)
+    assert own_units("/home/captain", LocalFileSystem(str(tmp_path)), users) == [there]
+
+
+def test_engines_of_the_accounts_own_run_by_no_configuration_of_roots(tmp_path: Path) -> None:
+    files = LocalFileSystem(str(tmp_path))
+    uid = "1500\t1500\t1500\t1500"
+    proc.dockerd(tmp_path, pid=600)
+    assert own_engines(1500, files) == []
+    proc.dockerd(tmp_path, "--config-file=/home/captain/daemon.json", pid=700, Uid=uid)
+    assert own_engines(1500, files) == [700]
+    proc.dockerd(tmp_path, "--config-file=/etc/docker/rootless.json", pid=800, Uid=uid)
+    assert own_engines(1500, files) == []
