@@ -14,7 +14,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import unix_sockets
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import (
+    activated_sockets,
+    unix_sockets,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, data_root, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -172,7 +175,8 @@ def _places(sources: FileSources) -> Places:
     yield "docker_defaults", ["/etc/default/docker"]
     yield "docker_sysconfig", ["/etc/sysconfig/docker"]
     yield "data_root", [_data_root(sources)]
-    yield "docker_socket", [sources.socket_path, *unix_sockets(settings.values.get("hosts"))]
+    told = unix_sockets(settings.values.get("hosts"))
+    yield "docker_socket", [sources.socket_path, *told, *activated_sockets(files, settings)]
     yield "containerd_socket", [*unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]

@@ -63,6 +63,15 @@ def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str
     return [socket_path, *told]
 
 
+def activated_sockets(files: FileSystem, settings: DaemonSettings) -> list[str]:
+    """Return the sockets that systemd opened for the engine, which it was told of by `fd://` only."""
+    if not settings.process:
+        return []
+    with contextlib.suppress(OSError):  # only root sees them
+        return sorted({*listening_paths(files, settings.process.pid)} & {*listening_paths(files, 1)})
+    return []
+
+
 def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:
     """Tell whether the path is an engine's socket or a directory with one somewhere below it.
 

@@ -98,6 +98,25 @@ def test_sockets_of_the_settings_are_found(
     assert [item["path"] for item in found["containerd_socket"]] == ["/run/c.sock"]
 
 
+def test_sockets_that_systemd_opened_are_found(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path], tmp_path: Path
+) -> None:
+    # of dockerd's own, which are no way to it, systemd knows nothing
+    rows = ("11 /run/docker.sock", "12 /srv/ci.sock", "13 /run/docker/metrics.sock", "14 /run/dbus/system_bus_socket")
+    table = "Num\n" + "".join(f"0: 2 0 00010000 0001 01 {row}\n" for row in rows)
+    for pid, inodes in ((700, (11, 12, 13)), (1, (11, 12, 14))):
+        put(f"/proc/{pid}/net/unix", table)
+        (tmp_path / f"proc/{pid}/fd").mkdir()
+        for inode in inodes:
+            (tmp_path / f"proc/{pid}/fd/{inode}").symlink_to(f"socket:[{inode}]")
+    put("/run/docker.sock")
+    put("/srv/ci.sock")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    found = collect(files, commands, DaemonSettings(process=PROCESS._replace(pid=700)))
+    assert [item["path"] for item in found["docker_socket"]] == ["/run/docker.sock", "/srv/ci.sock"]
+
+
 def test_tls_files_are_those_of_the_settings(
     files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
 ) -> None:
