@@ -13,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.en
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.namespaces import in_container
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import is_stopped
 
 
 def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, package: str) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def collect(files: FileSystem, commands: CommandRunner, host: EngineHost, packag
         "security_module": security_module.active(files),
         "unit_present": host.can_restart,
         "socket_present": host.exists(DEFAULT_SOCKET),
+        "engine_stopped": is_stopped(),
         "distribution": release.get("ID", ""),
         "distribution_version": release.get("VERSION_ID", ""),
         "codename": release.get("VERSION_CODENAME", ""),

@@ -18,11 +18,16 @@ class StoppedEngineError(EngineError):
     """The engine is stopped, and a connection would start it."""
 
 
+def is_stopped() -> bool:
+    """Tell whether the engine is stopped, and a connection would start it."""
+    if not os.path.isdir(_SYSTEMD):
+        return False
+    states = SubprocessRunner().run(("systemctl", "is-active", "docker.service", "docker.socket")).stdout.split()
+    return states[1:] == ["active"] and states[0] in ("inactive", "failed")
+
+
 def refuse_to_start(path: str = _SOCKET) -> None:
     """Raise StoppedEngineError where a connection to the socket at `path` would start the engine."""
-    if os.path.realpath(path) != os.path.realpath(_SOCKET) or not os.path.isdir(_SYSTEMD):
-        return
-    states = SubprocessRunner().run(("systemctl", "is-active", "docker.service", "docker.socket")).stdout.split()
-    if states[1:] == ["active"] and states[0] in ("inactive", "failed"):
+    if os.path.realpath(path) == os.path.realpath(_SOCKET) and is_stopped():
         reason = "docker.service is stopped, and docker.socket would start it: start it yourself."
         raise StoppedEngineError("stopped", reason)

@@ -204,7 +204,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Sub
 from ansible_collections.breakwater.docker.plugins.module_utils.registry import config
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.host import Plan, RegistryHost
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.passwords import LibcryptHasher
-from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import Settings, check
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import CONTAINER, Settings, check
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import refuse_to_start
 
 ROOT_DIRECTORY = "/var/lib/docker-registry"
 #: Files that hold no secret.
@@ -237,6 +238,8 @@ def difference(plan: Plan) -> list[dict[str, str]]:
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Plan and, outside check mode, carry out; BreakwaterError when it can't or must not be done."""
     params = {name: value for name, value in module.params.items() if name not in ("state", "http_secret")}
+    if params["kind"] == CONTAINER:
+        refuse_to_start()  # as the role's next tasks would, which see to the container
     host = RegistryHost(SubprocessRunner(), lambda: EngineApi(DEFAULT_SOCKET, timeout=5))
     if module.params["state"] == "absent":
         plan = host.removal()

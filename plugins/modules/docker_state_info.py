@@ -82,6 +82,11 @@ socket_present:
   type: bool
   returned: success
   sample: true
+engine_stopped:
+  description: Whether C(docker.service) is stopped while C(docker.socket) would start it by the first connection.
+  type: bool
+  returned: success
+  sample: false
 distribution:
   description: C(ID) of os-release.
   type: str

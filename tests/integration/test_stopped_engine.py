@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 import yaml
@@ -28,7 +28,7 @@ def host() -> Iterator[ContainerHost]:
         yield machine
 
 
-def run(host: ContainerHost, path: Path, *roles: str, check: bool) -> str:
+def run(host: ContainerHost, path: Path, *roles: str, check: bool, **others: str) -> str:
     """Run roles, each whatever becomes of the one before it."""
     blocks = [
         {
@@ -37,7 +37,8 @@ def run(host: ContainerHost, path: Path, *roles: str, check: bool) -> str:
         }
         for role in roles
     ]
-    variables = {
+    variables: dict[str, Any] = {
+        "docker_image_rebuild_images": [{"name": "web", "path": "/srv/web", "base": "busybox:local"}],
         "docker_workload_containers": [CONTAINER],
         "docker_image_trust_policy": [{"repository": "*", "action": "reject"}],
         "docker_registry_users": [{"name": "ci", "password": "correct-horse-battery"}],
@@ -47,6 +48,7 @@ def run(host: ContainerHost, path: Path, *roles: str, check: bool) -> str:
         "docker_probe_report_dir": str(path),
         "docker_seccomp_profiles": [{"name": "web", "base": "web"}],
     }
+    variables.update(others)
     play = {"hosts": "all", "gather_facts": True, "vars": variables, "tasks": blocks}
     (path / "site.yml").write_text(yaml.safe_dump([play]))
     said = playbook(str(path / "site.yml"), host.name, *(["--check"] if check else []), timeout=300)
@@ -65,6 +67,14 @@ def test_check_mode_does_not_start_it(host: ContainerHost, tmp_path: Path) -> No
 def test_what_needs_an_engine_is_refused(host: ContainerHost, tmp_path: Path) -> None:
     for role in ("workload", "firewall", "seccomp"):
         said = run(host, tmp_path, role, check=False)
+        assert f"{role} failed" in said
+        assert STOPPED in said
+
+
+def test_modules_of_others_are_kept_from_it(host: ContainerHost, tmp_path: Path) -> None:
+    kind = {"docker_registry_kind": "container", "docker_registry_image": "registry:2"}
+    for role in ("registry", "image_rebuild"):
+        said = run(host, tmp_path, role, check=True, **kind)
         assert f"{role} failed" in said
         assert STOPPED in said
 

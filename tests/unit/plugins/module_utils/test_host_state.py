@@ -55,6 +55,7 @@ def test_host_with_docker(tmp_path: Path) -> None:
         "security_module": None,
         "unit_present": True,
         "socket_present": True,
+        "engine_stopped": False,
         "distribution": "debian",
         "distribution_version": "13",
         "codename": "trixie",

@@ -17,6 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroun
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import (
     StoppedEngineError,
+    is_stopped,
     refuse_to_start,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import bring_about
@@ -48,6 +49,7 @@ def test_stopped_engine_is_not_started(units: Path, path: str) -> None:
         units.write_text(states)
         with pytest.raises(StoppedEngineError, match="would start it"):
             EngineApi(path).get("/info")
+        assert is_stopped()
 
 
 @pytest.mark.parametrize("states", ["active\nactive\n", "activating\nactive\n", "inactive\ninactive\n", ""])
@@ -55,6 +57,7 @@ def test_connection_that_starts_nothing_is_made(units: Path, states: str) -> Non
     units.write_text(states)
     for path in SOCKETS:
         refuse_to_start(path)
+    assert not is_stopped()
 
 
 def test_other_engines_are_asked(units: Path, tmp_path: Path) -> None:
