@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import TYPE_CHECKING, Iterable, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _LISTEN = "0A"
 #: __SO_ACCEPTCON, which the kernel sets on a unix socket that listens.
 _UNIX_LISTEN = "00010000"
+#: How much of a table is read, in bytes: a few ten thousand sockets.
+_LONGEST_TABLE = 8 << 20
 _REQUEST = b"GET /_ping HTTP/1.0\r\n\r\n"
 _TIMEOUT = 2.0
 _REFUSAL_TIMEOUT = 0.5
@@ -39,16 +42,24 @@ def listening(files: FileSystem, pid: int) -> list[tuple[str, int]]:
 
 def listening_paths(files: FileSystem, pid: int) -> list[str]:
     """Return the paths of the unix sockets on which the process listens; OSError where its files may not be seen."""
-    rows = [line.split(maxsplit=7) for line in files.read_text(f"/proc/{pid}/net/unix", 8 << 20).splitlines()[1:]]
+    rows = [line.split(maxsplit=7) for line in _lines(files, f"/proc/{pid}/net/unix")]
     wanted = _sockets(files, pid)
     return sorted(
         {row[7] for row in rows if len(row) == 8 and row[3] == _UNIX_LISTEN and row[6] in wanted and row[7][0] == "/"}
     )
 
 
+def _lines(files: FileSystem, path: str) -> list[str]:
+    """Return the lines of one of the kernel's tables without its head; OSError where it is cut off."""
+    text = files.read_text(path, _LONGEST_TABLE)
+    if len(text.encode()) >= _LONGEST_TABLE:
+        raise OSError(errno.EFBIG, "too many sockets, and those of the process may be among the last", path)
+    return text.split("\n")[1:]
+
+
 def _table(files: FileSystem, path: str) -> Iterable[tuple[str, str, str]]:
     try:
-        lines = files.read_text(path, 8 << 20).splitlines()[1:]
+        lines = _lines(files, path)
     except FileNotFoundError:
         return
     for line in lines:

@@ -7,12 +7,19 @@ import os
 import socket
 import ssl
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
-from ansible_collections.breakwater.docker.plugins.module_utils.listeners import Answer, listening, probe
+from ansible_collections.breakwater.docker.plugins.module_utils.listeners import (
+    Answer,
+    listening,
+    listening_paths,
+    probe,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
+from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 from ansible_collections.breakwater.docker.tests.unit.fakes.server import make_certificate, serving, tls
 
 PING = b"HTTP/1.0 200 OK\r\nApi-Version: 1.45\r\n\r\nOK"
@@ -52,6 +59,16 @@ def test_closed_port_is_unreadable() -> None:
 def test_silent_port_meets_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(UnreadableError):
         probe("127.0.0.1", silent.getsockname()[1], timeout=0.2)
+
+
+@pytest.mark.parametrize(("table", "ask"), [("tcp", listening), ("unix", listening_paths)])
+def test_sockets_of_others_hide_none_by_their_number(
+    tmp_path: Path, table: str, ask: Callable[[LocalFileSystem, int], Any]
+) -> None:
+    write(tmp_path, f"/proc/9/net/{table}", "head\n" + "a socket of somebody else\n" * 400_000)
+    (tmp_path / "proc/9/fd").mkdir()
+    with pytest.raises(OSError, match="too many sockets"):
+        ask(LocalFileSystem(str(tmp_path)), 9)
 
 
 def test_own_listeners_are_found() -> None:
