@@ -113,15 +113,19 @@ class LayerScanner:
         while pending:
             directory = pending.pop()
             for name in self._files.listdir(layer + directory):
-                self._entries += 1
-                if self._entries > ENTRY_LIMIT:
-                    raise UnreadableError(f"the images hold more than {ENTRY_LIMIT} files, where the scan stops")
+                self._count()
                 path = f"{directory}/{name}"
                 status = self._files.lstat(layer + path)
                 if stat.S_ISDIR(status.st_mode):
                     pending.append(path)
                 elif stat.S_ISREG(status.st_mode):
                     yield path, status
+
+    def _count(self) -> None:
+        """Count a look at a file; UnreadableError when it is one too many for all scans together."""
+        self._entries += 1
+        if self._entries > ENTRY_LIMIT:
+            raise UnreadableError(f"the images hold more than {ENTRY_LIMIT} files, where the scan stops")
 
     def _is_secret(self, layer: str, path: str, size: int) -> bool:
         if not 0 < size <= _LONGEST_SECRET or path.startswith(_MANUALS):
@@ -135,6 +139,7 @@ class LayerScanner:
         """Tell whether the upper layer replaced or removed (by a device in its place) the path or a parent of it."""
         current = path
         while current != "/":
+            self._count()
             try:
                 status = self._files.lstat(layer + current)
             except (FileNotFoundError, NotADirectoryError):

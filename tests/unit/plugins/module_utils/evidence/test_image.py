@@ -323,6 +323,20 @@ def test_a_scan_has_an_end(files: LocalFileSystem, put: Callable[..., Path], mon
         scan(files, layers("top"))
 
 
+def test_looks_for_what_upper_layers_hide_have_an_end(
+    files: LocalFileSystem, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_layers.ENTRY_LIMIT", 20
+    )
+    uppers = [f"upper{number}" for number in range(3)]
+    for name in uppers:
+        put(f"/var/lib/docker/overlay2/{name}/diff/file")
+    put("/var/lib/docker/overlay2/base/diff/1/2/3/4/5/6/su", mode=0o4755)
+    with pytest.raises(UnreadableError, match="more than 20 files"):
+        scan(files, layers(*uppers, "base"))
+
+
 def test_a_scan_without_the_right_to_read_is_told(files: LocalFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Answers({**INSPECTION, **layers("top")})
     found = collect(files, reader, [ENTRY], deep_scan=True)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -141,3 +142,12 @@ def test_the_time_for_a_hostile_text_grows_with_its_length_only(seed: str) -> No
     image_history.unverified(steps)
     # squared, this took more than a minute
     assert time.process_time() - started < 5
+
+
+def test_long_command_takes_little_memory() -> None:
+    instructions = history("RUN " + ";" * 200_000)
+    tracemalloc.start()
+    assert image_history.unverified(instructions) == []
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20
