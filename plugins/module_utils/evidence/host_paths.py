@@ -55,12 +55,12 @@ def unix_sockets(addresses: Any) -> list[str]:
 
 
 def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str) -> list[str]:
-    """Return by which sockets the engine is reached: what it was told, its containerd's, and what systemd opened."""
+    """Return where the sockets are by which the engine is reached: those it was told, and all on which it listens."""
     told = [*unix_sockets(settings.values.get("hosts")), *unix_sockets([settings.values.get("containerd")])]
     if settings.process:
         with contextlib.suppress(OSError):  # only root sees them
             told += listening_paths(files, settings.process.pid)
-    return [socket_path, *told]
+    return [resolve(files, path) for path in (socket_path, *told)]
 
 
 def activated_sockets(files: FileSystem, settings: DaemonSettings) -> list[str]:
@@ -75,10 +75,10 @@ def activated_sockets(files: FileSystem, settings: DaemonSettings) -> list[str]:
 def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:
     """Tell whether the path is an engine's socket or a directory with one somewhere below it.
 
-    `engines` are the sockets of this host's engine, which can be anywhere. `/var` counts although it leads to `/run` by
-    a symbolic link only: where it does not, it holds the socket itself.
+    `engines` are the sockets of this host's engine, which can be anywhere, without symbolic links. `/var` counts
+    although it leads to `/run` by such a link only: where it does not, it holds the socket itself.
     """
-    sockets = {*_SOCKETS, *(resolve(files, sock) for sock in engines)}
+    sockets = {*_SOCKETS, *engines}
     real = resolve(files, path)
     places = {real, _RUNTIME_DIRECTORY.sub("/run/user/UID", real)}
     return real in ("/", "/var") or any(
