@@ -55,7 +55,7 @@ def collect(
         volumes=[*recording["/volumes"]["Volumes"], *volumes],
     )
     files = LocalFileSystem(str(root))
-    return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, ["/run/docker.sock"])
+    return container.collect(documents, files, scan(files), {**DAEMON, **daemon}, ["/var/run/docker.sock"])
 
 
 def evidence(
