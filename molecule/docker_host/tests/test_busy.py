@@ -108,6 +108,18 @@ def test_file_behind_the_link_of_somebody_else_is_untouched(host: Any) -> None:
     assert host.file("/etc/docker/certs.d/registry.example/ca.crt").mode == 0o444
 
 
+def test_key_that_docker_shares_with_others_stays_theirs(host: Any) -> None:
+    key, link = "/etc/ssl/private/host.key", "/etc/docker/server-key.pem"
+    host.check_output(f"mkdir -p /etc/ssl/private; install -m 0640 -g games /dev/null {key}; ln -s {key} {link}")
+    try:
+        done = run(ROLE)
+        assert changed(done) == 0
+        assert f"it leads to {key}" in done.stdout
+        assert (host.file(key).mode, host.file(key).group) == (0o640, "games")
+    finally:
+        host.check_output(f"rm {key} {link}")
+
+
 def test_unneeded_services_are_masked_and_needed_ones_run(host: Any) -> None:
     assert host.service("cups.service").is_masked
     assert not host.service("cups.service").is_running
