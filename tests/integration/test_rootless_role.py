@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -181,6 +182,30 @@ def test_configuration_that_does_not_start_is_taken_back(engine: Host) -> None:
 
 def test_engine_that_was_stopped_runs_again(engine: Host) -> None:
     engine.run(f"systemctl --user --machine={USER}@.host stop docker || loginctl terminate-user {USER}")
+    code, said = engine.converge(only=True, config={"labels": ["team=blue"]})
+    assert code == 0, said
+    assert engine.docker("info -f '{{.Labels}}'") == "[team=blue]"
+
+
+def test_engine_of_the_accounts_own_is_refused_until_it_is_uninstalled(engine: Host) -> None:
+    """Its unit comes before root's, and knows nothing of root's configuration."""
+    directory = engine.socket.removeprefix("unix://").rpartition("/")[0]
+    tool = f"runuser -u {USER} -- env XDG_RUNTIME_DIR={directory} PATH=$PATH:/usr/share/docker.io/contrib"
+    engine.docker("rm -f web")
+    engine.run(
+        "ln -s /usr/bin/docker /usr/share/docker.io/contrib/"
+    )  # the tool of Debian's package looks beside itself
+    engine.run(f"{tool} systemctl --user stop docker; {tool} dockerd-rootless-setuptool.sh install --skip-iptables")
+    assert "team=blue" not in engine.docker("info -f '{{.Labels}}'")
+    for options in (["--check"], []):
+        code, said = engine.converge(*options, only=True, config={"labels": ["team=blue"]})
+        assert code != 0
+        assert f"/home/{USER}/.config/systemd/user/docker.service: a unit of {USER}'s own comes before root's" in said
+    engine.run(f"rm /home/{USER}/.config/systemd/user/docker.service")
+    code, said = engine.converge(only=True, config={"labels": ["team=blue"]})
+    assert code != 0
+    assert re.search(rf"{USER}'s dockerd \(process \d+\) runs without /etc/docker/rootless.json", said), said
+    engine.run(f"{tool} dockerd-rootless-setuptool.sh uninstall --skip-iptables")
     code, said = engine.converge(only=True, config={"labels": ["team=blue"]})
     assert code == 0, said
     assert engine.docker("info -f '{{.Labels}}'") == "[team=blue]"
