@@ -119,7 +119,6 @@ def make_plan(
     None for `running` says that nobody knows what it runs by. The profile overrides the file (save for limits
     that the site has set), and the user overrides both. InputError when the user asks for what can't be.
     """
-    running = None if running is None else _in_force(running, state)
     check_config(defaults, None)
     check_config(config, state.version)
     driver = _planned_log_driver(current, defaults, config)
@@ -138,6 +137,7 @@ def make_plan(
         (refused if ends_it or keys & set(config) else warnings).append(sentence)
     if refused:
         raise InputError(f"The configuration contradicts itself: {' '.join(refused)} Nothing was changed.")
+    running = None if running is None else _in_force(running, document, state)
     action, changed = classify(running or {}, document, state)
     if running is None and action in ("none", "reload"):
         action = "restart"  # a reload would leave in force what the lost file had and this one has not
@@ -227,9 +227,13 @@ def _misfit(name: str, value: Any, driver: str, wanted: Mapping[str, Any], state
     return reason if misfit else None
 
 
-def _in_force(running: Mapping[str, Any], state: EngineState) -> Document:
-    """Return what the engine runs by: a file that somebody wrote and left at that is not what it was started by."""
-    told = {key: value for key, value in state.shown.items() if running.get(key) not in (None, "", value)}
+def _in_force(running: Mapping[str, Any], document: Mapping[str, Any], state: EngineState) -> Document:
+    """Return what the engine runs by: a file that somebody wrote and left at that is not what it was started by.
+
+    What is about to change anyway is left alone: a run that was killed after a restart has that restart to finish.
+    """
+    held = {key: value for key, value in running.items() if value not in (None, "") and document.get(key) == value}
+    told = {key: value for key, value in state.shown.items() if held.get(key, value) != value}
     if uses_containerd_store(running):
         told.pop("storage-driver", None)  # the engine shows the image store's then
     return merge(running, told)

@@ -275,3 +275,9 @@ def test_file_that_the_engine_contradicts_is_not_what_it_runs_by(file: Document,
     assert made.action == action
     assert made.document == file
     assert set(made.changed) == ({key for key in shown if file.get(key) != shown[key]} if action != "none" else set())
+
+
+def test_run_that_was_killed_after_its_restart_is_finished_by_a_restart() -> None:
+    before, after = {"no-new-privileges": False, "labels": ["a"]}, {"no-new-privileges": True, "labels": ["b"]}
+    state = EngineState(running=True, version="26.1.5", shown={"no-new-privileges": True})
+    assert make_plan(after, before, {}, {}, state).action == "restart"
