@@ -25,7 +25,8 @@ options:
     default: []
     suboptions:
       name:
-        description: Name of the file, without C(.json).
+        description:
+          - Name of the file, without C(.json). A file of that name that this module did not write is refused.
         type: str
         required: true
       base:
@@ -101,7 +102,9 @@ options:
         choices: [errno, log, kill]
         default: errno
   absent:
-    description: Names of profiles to remove. It is refused for one that the daemon or a running container uses.
+    description:
+      - Names of profiles to remove. It is refused for one that the daemon or a running container uses. Files that this
+        module did not write stay, with a warning.
     type: list
     elements: str
     default: []
@@ -218,7 +221,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_api impor
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import documents, presets, probe, store
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import ACTIONS, document, text
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.profile import ACTIONS, document
 from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.resolve import (
     OPERATORS,
     Resolver,
@@ -240,7 +243,7 @@ def build(resolver: Resolver, entries: list[dict[str, Any]]) -> tuple[dict[str, 
         except UnpredictableError:
             unpredictable.append(entry["name"])
             continue
-        contents[entry["name"]] = text(document(made, entry["action"]))
+        contents[entry["name"]] = store.content(entry["name"], document(made, entry["action"]))
         told.append({"name": entry["name"], "allowed": len(made.allowed)})
     return contents, unpredictable, told
 
@@ -265,6 +268,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     docker = Docker(SubprocessRunner())
     if not module.check_mode:
         refuse_to_start()  # nothing would tell what the engine's own profile refuses
+    store.require_free(directory, [entry["name"] for entry in params["profiles"]])
     with Resolver(docker, LocalFileSystem(), target, not module.check_mode) as resolver:
         contents, unpredictable, told = build(resolver, params["profiles"])
         if default and default not in [*contents, *unpredictable]:
@@ -291,6 +295,8 @@ def run(module: AnsibleModule) -> dict[str, Any]:
         module.warn(
             f"{', '.join(unpredictable)}: what the engine's own profile is can't be told before it was read once."
         )
+    for path in store.foreign(directory, params["absent"]):
+        module.warn(f"{path} was not written by docker_seccomp, so it stays: remove it yourself, if nobody needs it.")
     by_name = {entry["name"]: entry for entry in params["profiles"]}
     for item in told:
         item["path"] = f"{directory}/{item['name']}.json"

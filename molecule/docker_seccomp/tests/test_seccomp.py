@@ -232,6 +232,20 @@ class TestChanges:
         assert "failed=0" in play(tmp_path)
         assert kept() == process
 
+    @pytest.mark.parametrize("arguments", [("--check",), ()])
+    def test_profiles_of_the_operator_stay(self, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+        own = f"{DIRECTORY}/own.json {DIRECTORY}/own.0123456789ab.json"
+        host(BUSY).check_output(f'echo \'{{"defaultAction": "SCMP_ACT_ALLOW"}}\' | tee {own}')
+        try:
+            before = host(BUSY).check_output(f"ls -l --time-style=full-iso {DIRECTORY}; cat {own}")
+            told = play(tmp_path, *arguments, docker_seccomp_profiles=[*profiles(), {"name": "own"}])
+            assert "own.json was not written by docker_seccomp: give the profile another name" in " ".join(told.split())
+            told = play(tmp_path, *arguments, docker_seccomp_absent=["own"])
+            assert "own.json was not written by docker_seccomp, so it stays" in " ".join(told.split())
+            assert host(BUSY).check_output(f"ls -l --time-style=full-iso {DIRECTORY}; cat {own}") == before
+        finally:
+            host(BUSY).check_output(f"rm {own}")
+
     @pytest.mark.parametrize(
         ("given", "reason"),
         [

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # The files of profiles on a host. dockerd reads its default profile when it starts and never again, so that one is a
 # file of its own for each content: a new content is a new path in daemon.json, made effective and taken back with it.
+# Each file has a mark that says whose it is: what somebody else put there is neither replaced nor removed.
 
 from __future__ import annotations
 
@@ -16,8 +17,41 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.fi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
 from ansible_collections.breakwater.docker.plugins.module_utils.protected_files import Change
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import profile
 
 _VERSIONED = re.compile(r".+\.[0-9a-f]{12}\.json")
+
+
+def content(name: str, document: Mapping[str, Any]) -> str:
+    """Return the text of a profile's file, with our mark where Docker's form has room for a comment."""
+    first, *others = document["syscalls"] or [{}]
+    marked = [{**first, "comment": _mark(name)}] if first else []
+    return profile.text({**document, "syscalls": [*marked, *others]})
+
+
+def foreign(directory: str, names: Sequence[str]) -> list[str]:
+    """Return which files of profiles with these names somebody else has put into the directory."""
+    paths = {name: f"{directory}/{name}.json" for name in names}
+    return [path for name, path in paths.items() if os.path.lexists(path) and not _is_ours(path, name)]
+
+
+def require_free(directory: str, names: Sequence[str]) -> None:
+    """Raise InputError where a profile would replace somebody else's file."""
+    for path in foreign(directory, names):
+        raise InputError(
+            f"{path} was not written by docker_seccomp: give the profile another name, or move the file away."
+            " Nothing was changed."
+        )
+
+
+def _mark(name: str) -> str:
+    return f"Written by breakwater.docker.docker_seccomp as {name}. Changes are overwritten."
+
+
+def _is_ours(path: str, name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return f'"comment": {json.dumps(_mark(name))}' in (read(path) or "")
+    return False
 
 
 def versioned(name: str, content: str) -> str:
@@ -26,14 +60,14 @@ def versioned(name: str, content: str) -> str:
 
 
 def removals(directory: str, names: Sequence[str], wanted: Mapping[str, str], uses: Mapping[str, str]) -> list[Change]:
-    """Return which files go: the named profiles', and what was a default of the daemon.
+    """Return which of our files go: the named profiles', and what was a default of the daemon.
 
     InputError when a named one is in use; `uses` says by whom, by path.
     """
     found = []
     for file in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
         path = f"{directory}/{file}"
-        if file in wanted:
+        if file in wanted or not _is_ours(path, _name(file)):
             continue
         if file in [f"{name}.json" for name in names]:
             users = [uses[used] for used in uses if used == path or _is_version(used, path)]
@@ -45,8 +79,13 @@ def removals(directory: str, names: Sequence[str], wanted: Mapping[str, str], us
     return found
 
 
+def _name(file: str) -> str:
+    """Return which profile a file is, be it a default of the daemon or not."""
+    return file[: -len(".123456789abc.json" if _VERSIONED.fullmatch(file) else ".json")]
+
+
 def _is_version(path: str, of: str) -> bool:
-    return bool(_VERSIONED.fullmatch(path)) and f"{path[: -len('.123456789abc.json')]}.json" == of
+    return bool(_VERSIONED.fullmatch(path)) and f"{_name(path)}.json" == of
 
 
 def daemon_uses(config: str) -> dict[str, str]:

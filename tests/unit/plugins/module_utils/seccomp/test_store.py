@@ -9,7 +9,8 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils import protected_files
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import store
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp import profile, store
+from ansible_collections.breakwater.docker.plugins.module_utils.seccomp.conditions import ALWAYS
 
 
 class Engine:
@@ -58,13 +59,49 @@ def test_content_names_the_file() -> None:
     assert store.versioned("web", "a") == store.versioned("web", "a")
 
 
+def written(name: str, *names: str) -> str:
+    """Return the content of a profile that allows these calls."""
+    return store.content(
+        name, profile.document(profile.Profile(("SCMP_ARCH_X86_64",), dict.fromkeys(names, (ALWAYS,))))
+    )
+
+
+def test_own_files_are_told_from_those_of_others(tmp_path: Path) -> None:
+    copied = written("web", "read").replace('"read"', '"write"')
+    contents = {"web": copied, "mine": copied, "plain": "{}\n", "compact": json.dumps({"syscalls": []})}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.json").write_text(content)
+    (tmp_path / "linked.json").symlink_to(tmp_path / "nowhere")
+    others = ["mine", "plain", "compact", "linked"]
+    assert store.foreign(str(tmp_path), [*contents, "linked", "new"]) == [f"{tmp_path}/{name}.json" for name in others]
+    store.require_free(str(tmp_path), ["web", "new"])
+    with pytest.raises(
+        InputError, match=r"/mine\.json was not written by docker_seccomp: give the profile another name"
+    ):
+        store.require_free(str(tmp_path), ["web", "mine"])
+
+
+def test_mark_is_a_comment_that_changes_nothing_of_the_profile() -> None:
+    document = profile.document(profile.Profile(("SCMP_ARCH_X86_64",), {"read": (ALWAYS,)}))
+    marked = json.loads(store.content("web", document))
+    assert marked["syscalls"][0].pop("comment") == (
+        "Written by breakwater.docker.docker_seccomp as web. Changes are overwritten."
+    )
+    assert marked == document
+    assert json.loads(store.content("web", {**document, "syscalls": []}))["syscalls"] == []
+
+
 class TestRemovals:
-    OLD, NEW = store.versioned("default", "old"), store.versioned("default", "new")
+    OLD, NEW = (store.versioned("default", written("default", call)) for call in ("read", "write"))
+    THEIRS = "own.0123456789ab.json"
 
     @pytest.fixture
     def directory(self, tmp_path: Path) -> str:
-        for name in ("default.json", self.OLD, self.NEW, "web.json", "theirs.txt"):
-            (tmp_path / name).write_text("x")
+        for name in ("default.json", self.OLD, self.NEW, "web.json"):
+            (tmp_path / name).write_text(written(name.split(".")[0], "read"))
+        for name in ("theirs.txt", self.THEIRS, "theirs.json"):
+            (tmp_path / name).write_text(written("default", "read"))
+        (tmp_path / "directory.json").mkdir()
         return str(tmp_path)
 
     def removed(self, directory: str, names: list[str], uses: dict[str, str]) -> list[str]:
@@ -81,6 +118,9 @@ class TestRemovals:
         assert self.removed(directory, ["web", "never"], {}) == [self.OLD, "web.json"]
         protected_files.apply(store.removals(directory, ["web"], {}, {}))
         assert not os.path.exists(f"{directory}/web.json")
+
+    def test_files_of_others_stay(self, directory: str) -> None:
+        assert self.removed(directory, ["theirs", "own", "directory"], {}) == [self.OLD]
 
     @pytest.mark.parametrize("used", ["default.json", OLD])
     def test_profile_in_use_is_refused(self, directory: str, used: str) -> None:
