@@ -12,8 +12,8 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Labels of volumes and of a moved data directory, booleans, ports, modules and types of containers, compared by the
     policy's own files and changed in one transaction. A new label is given to the files at once.
-  - What this module added and is no longer asked for is taken back; a boolean gets its former value. What others added
-    is left alone.
+  - What this module added and is no longer asked for is taken back; what was there before gets its former value. What
+    others added is left alone.
 options:
   volumes:
     description: Directories that containers may use, with all that is below.

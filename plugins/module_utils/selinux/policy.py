@@ -21,9 +21,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.selinux.denials 
 FILES, SAME_AS, BOOLEAN, PORT, MODULE = "file context", "labelled like", "boolean", "port", "module"
 #: The module of what this collection says itself; those of users have names that begin so.
 OWN_MODULE = "breakwater"
-#: What was added, and the former values of booleans, which can't be deleted.
+#: What was added or changed, with the value that this host had given it before.
 RECORD = "/var/lib/breakwater/selinux-policy.json"
 DEFAULT_LEVEL = "s0"
+_UNLABELLED = "<<none>>"
 _STORE = "/var/lib/selinux/{policy}/active"
 _CONTEXTS = "/etc/selinux/{policy}/contexts/files"
 #: Seconds for linking a policy or labelling a large volume on a slow machine.
@@ -67,7 +68,7 @@ class PolicyHost:
         self._policy = match.group(1) if match else ""
 
     def recorded(self) -> dict[tuple[str, str], str]:
-        """Return what was added by kind and name, with the former value of a boolean; empty for the others."""
+        """Return what was added by kind and name, each with its former value, empty for none."""
         return {(kind, name): before for kind, name, before in json.loads(self._record.read() or "[]")}
 
     def current(self) -> dict[tuple[str, str], str]:
@@ -77,8 +78,8 @@ class PolicyHost:
     def _read(self) -> Iterator[tuple[tuple[str, str], str]]:
         contexts, store = (place.format(policy=self._policy) for place in (_CONTEXTS, _STORE))
         for words in self._lines(f"{contexts}/file_contexts.local"):
-            context = words[-1].split(":", 3)
-            yield (FILES, words[0]), ":".join(context[2:])
+            if len(words) == 2:  # more are for one kind of file, by which semanage tells entries apart
+                yield (FILES, words[0]), _label(words[1])
         for words in self._lines(f"{contexts}/file_contexts.subs"):
             yield (SAME_AS, words[0]), words[-1]
         for words in self._lines(f"{store}/ports.local"):
@@ -112,7 +113,7 @@ class PolicyHost:
         found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
         for key, before in recorded.items():
             if key not in wanted and key in current:
-                after = (before or "0") if key[0] == BOOLEAN else None
+                after = before or ("0" if key[0] == BOOLEAN else None)
                 if current[key] != after:
                     found[key] = (current[key], after)
         for key, value in wanted.items():
@@ -128,8 +129,8 @@ class PolicyHost:
         """Make the changes, all or none, and record what is ours; BreakwaterError when the policy refuses them."""
         if changes and not self._policy:
             raise BreakwaterError("/etc/selinux/config names no policy: install one. Nothing was changed.")
-        recorded = self.recorded()
-        kept = {key: recorded.get(key, self._former(key)) for key in wanted}
+        current, recorded = self.current(), self.recorded()
+        kept = {key: recorded.get(key, self._former(key, current)) for key in wanted}
         # first what may be left behind: a run that is killed then knows of it
         self._write({**recorded, **kept})
         if changes:
@@ -138,9 +139,11 @@ class PolicyHost:
                     self._import(list(_lines(batch, directory)))
         self._write(kept)
 
-    def _former(self, key: tuple[str, str]) -> str:
-        if key[0] != BOOLEAN:
+    def _former(self, key: tuple[str, str], current: Mapping[tuple[str, str], str]) -> str:
+        if key[0] == MODULE:  # whose names are ours
             return ""
+        if key[0] != BOOLEAN:
+            return current.get(key, "")
         return "".join(text_of(self._files, f"/sys/fs/selinux/booleans/{key[1]}").split()[:1])
 
     def _write(self, record: Mapping[tuple[str, str], str]) -> None:
@@ -188,6 +191,11 @@ class PolicyHost:
             raise BreakwaterError(f"restorecon failed: {done.stderr.strip() or 'it does not say why'}")
 
 
+def _label(context: str) -> str:
+    """Return type and level of a context; as it is what means that files get no label."""
+    return context if context == _UNLABELLED else ":".join(context.split(":", 3)[2:])
+
+
 def _batches(changes: Changes) -> list[Changes]:
     """Return one transaction, or two where a user's module may have types that semanage has to know before."""
     modules = {key: values for key, values in changes.items() if key[0] == MODULE and values[1] is not None}
@@ -218,7 +226,7 @@ def _lines(changes: Changes, directory: str) -> Iterator[str]:
         action = "-a" if before is None else "-m"
         if kind == FILES:
             type_name, _separator, level = after.partition(":")
-            yield f"fcontext {action} -t {type_name} -r {level} '{name}'"
+            yield f"fcontext {action} -t {type_name}{f' -r {level}' if level else ''} '{name}'"
         elif kind == SAME_AS:
             yield f"fcontext {action} -e {after} '{name}'"
         elif kind == PORT:

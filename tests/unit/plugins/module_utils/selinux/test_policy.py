@@ -87,15 +87,14 @@ def test_everything_is_added_in_one_transaction(files: LocalFileSystem, write: W
 def test_what_is_ours_is_taken_back_and_the_rest_is_kept(files: LocalFileSystem, write: Write, tmp_path: Path) -> None:
     commands = Semanage()
     host = PolicyHost(commands, str(tmp_path))
-    have_all(write, tmp_path)
     write("/sys/fs/selinux/booleans/container_use_nfs", "0 0")
-    host.apply(WANTED, {})
+    host.apply(WANTED, host.changes(WANTED))
     have_all(write, tmp_path)
     write(f"{CONTEXTS}/file_contexts.subs", "/data/docker /var/lib/docker\n/theirs /var/lib/docker\n")
     changes = host.changes({})
     assert changes[BOOLEAN, "container_use_nfs"] == ("1", "0")
     host.apply({}, changes)
-    assert sorted(commands.batches[0].splitlines()) == [
+    assert sorted(commands.batches[1].splitlines()) == [
         "boolean -m -0 container_use_nfs",
         "fcontext -d '/data/docker'",
         "fcontext -d '/srv/a(/.*)?'",
@@ -104,6 +103,63 @@ def test_what_is_ours_is_taken_back_and_the_rest_is_kept(files: LocalFileSystem,
     ]
     assert host.recorded() == {}
     assert not (tmp_path / "var/lib/breakwater/selinux-policy.json").exists()
+
+
+def test_entries_that_were_there_already_stay(files: LocalFileSystem, write: Write, tmp_path: Path) -> None:
+    commands = Semanage()
+    host = PolicyHost(commands, str(tmp_path))
+    have_all(write, tmp_path)
+    theirs = {key: value for key, value in WANTED.items() if key[0] != MODULE}
+    for wanted in (theirs, theirs, {}):
+        assert {key for key in host.changes(wanted) if key[0] != MODULE} == set()
+        host.apply(wanted, {})
+    assert commands.batches == []
+    assert host.recorded() == {}
+
+
+def test_entries_that_were_changed_get_their_former_values(
+    files: LocalFileSystem, write: Write, tmp_path: Path
+) -> None:
+    def entries(label: str, target: str, port: str, unlabelled: str) -> None:
+        write(f"{CONTEXTS}/file_contexts.local", f"/srv/a(/.*)?    {label}\n/srv/b(/.*)?    {unlabelled}\n")
+        write(f"{CONTEXTS}/file_contexts.subs", f"/data/docker {target}\n")
+        write(f"{STORE}/ports.local", f"portcon tcp 5000 system_u:object_r:{port}:s0\n")
+
+    commands = Semanage()
+    host = PolicyHost(commands, str(tmp_path))
+    entries("system_u:object_r:httpd_sys_content_t:s0:c7", "/var/lib/other", "http_cache_port_t", "<<none>>")
+    wanted = {key: WANTED[key] for key in WANTED if key[0] not in (MODULE, BOOLEAN)}
+    wanted[FILES, "/srv/b(/.*)?"] = "container_file_t:s0"
+    host.apply(wanted, host.changes(wanted))
+    ours = "system_u:object_r:container_file_t:s0"
+    entries(ours, "/var/lib/docker", "http_port_t", ours)
+    assert host.changes(wanted) == {}
+    host.apply(wanted, {})
+    host.apply({}, host.changes({}))
+    assert [sorted(batch.splitlines()) for batch in commands.batches] == [
+        [
+            "fcontext -m -e /var/lib/docker '/data/docker'",
+            "fcontext -m -t container_file_t -r s0 '/srv/a(/.*)?'",
+            "fcontext -m -t container_file_t -r s0 '/srv/b(/.*)?'",
+            "port -m -t http_port_t -p tcp 5000",
+        ],
+        [
+            "fcontext -m -e /var/lib/other '/data/docker'",
+            "fcontext -m -t <<none>> '/srv/b(/.*)?'",
+            "fcontext -m -t httpd_sys_content_t -r s0:c7 '/srv/a(/.*)?'",
+            "port -m -t http_cache_port_t -p tcp 5000",
+        ],
+    ]
+
+
+def test_entry_for_one_kind_of_file_is_another_one(files: LocalFileSystem, write: Write, tmp_path: Path) -> None:
+    write(f"{CONTEXTS}/file_contexts.local", "/srv/a(/.*)?    -d    system_u:object_r:container_file_t:s0\n")
+    commands = Semanage()
+    wanted = {(FILES, "/srv/a(/.*)?"): "container_file_t:s0"}
+    host = PolicyHost(commands, str(tmp_path))
+    host.apply(wanted, host.changes(wanted))
+    assert commands.batches == ["fcontext -a -t container_file_t -r s0 '/srv/a(/.*)?'\n"]
+    assert host.changes({}) == {}, "what is there now is somebody else's"
 
 
 def test_changed_values_are_modified(files: LocalFileSystem, write: Write, tmp_path: Path) -> None:
