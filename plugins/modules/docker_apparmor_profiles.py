@@ -13,8 +13,8 @@ description:
   - Makes an AppArmor profile of a short description, compiles it, and loads it now and at every boot. A container runs
     under it by C(--security-opt apparmor=NAME).
   - Whatever the description allows, a container can't mount, nor change what the kernel shows in C(/proc) and C(/sys).
-  - Profiles that this module made and that are no longer listed are removed, but for those that processes run under.
-    Profiles of others are left alone.
+  - Profiles that this module made and that are no longer listed are removed, but for those that a container has,
+    running or not. Without an engine that tells of its containers they all stay. Profiles of others are left alone.
   - Tells which running containers the kernel does not confine, and whether C(docker-default) is loaded.
 options:
   profiles:
@@ -117,7 +117,7 @@ unconfined:
   returned: success
   sample: []
 kept:
-  description: Profiles that are no longer listed, but that processes run under.
+  description: Profiles that are no longer listed, but that containers have, or can have where no engine answers.
   type: list
   elements: str
   returned: success
@@ -128,11 +128,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.host import DEFAULT_PROFILE, ProfileHost
+from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.host import (
+    DEFAULT_PROFILE,
+    ProfileHost,
+    containers,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.profile import COMPLAIN, ENFORCE, parse
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 
@@ -144,18 +148,6 @@ _PROFILE = {
     **dict.fromkeys(("readable", "writable", "executable", "denied", "capabilities", "rules"), _STRINGS),
     "network": {**_STRINGS, "default": _SOCKETS},
 }
-
-
-def container_names() -> dict[str, str]:
-    """Return the names of the running containers by their ids; none where no engine answers."""
-    try:
-        with EngineApi(DEFAULT_SOCKET) as api:
-            listed = api.get("/containers/json")
-    except EngineError as error:
-        if error.status in ("absent", "stopped"):
-            return {}
-        raise
-    return {entry["Id"]: entry["Names"][0].lstrip("/") for entry in listed}
 
 
 def run(module: AnsibleModule, host: ProfileHost) -> dict[str, Any]:
@@ -171,9 +163,12 @@ def run(module: AnsibleModule, host: ProfileHost) -> dict[str, Any]:
             "unconfined": [],
             "kept": [],
         }
-    containers, names = scan(LocalFileSystem()).containers, container_names()
-    labels = host.labels(pid for members in containers.values() for pid, _name in members)
-    plan = host.plan(profiles, labels.values())
+    processes = scan(LocalFileSystem()).containers
+    labels = host.labels(pid for members in processes.values() for pid, _name in members)
+    with EngineApi(DEFAULT_SOCKET) as engine:
+        known = containers(engine)
+    needed = host.ours() if known is None else [item.profile for item in known.values()]
+    plan = host.plan(profiles, [*labels.values(), *needed])
     if host.can_compile():
         host.check(plan.texts)
     elif plan.texts and not module.check_mode:
@@ -182,7 +177,10 @@ def run(module: AnsibleModule, host: ProfileHost) -> dict[str, Any]:
     if not module.check_mode:
         host.apply(plan)
     for name in plan.kept:
-        module.warn(f"Processes run under the profile {name}, so it stays: remove or restart their containers.")
+        if known is None:
+            module.warn(f"No engine tells whose the profile {name} is, so it stays: start the engine and run again.")
+        else:
+            module.warn(f"Containers have the profile {name}, so it stays: remove them, or make them anew without it.")
     after = {name: text for name, text in before.items() if name not in plan.removed}
     return {
         "changed": bool(plan.texts or plan.removed),
@@ -190,9 +188,9 @@ def run(module: AnsibleModule, host: ProfileHost) -> dict[str, Any]:
         "reason": "",
         "docker_default": host.loaded().get(DEFAULT_PROFILE),
         "unconfined": sorted(
-            name
-            for container, name in names.items()
-            if any(labels.get(pid) == "unconfined" for pid, _name in containers.get(container, ()))
+            item.name
+            for container, item in (known or {}).items()
+            if any(labels.get(pid) == "unconfined" for pid, _name in processes.get(container, ()))
         ),
         "kept": list(plan.kept),
         "diff": {"before": _shown(before), "after": _shown({**after, **plan.texts})},

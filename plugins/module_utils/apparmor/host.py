@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The AppArmor profiles of a host: those in the kernel, those that are ours, and who runs under them.
+# The AppArmor profiles of a host: those in the kernel, those that are ours, and who needs them.
 # Sources: apparmor_parser(8), apparmor(7), proc_pid_attr(5).
 
 from __future__ import annotations
@@ -14,14 +14,24 @@ from typing import Iterable, Mapping, NamedTuple, Sequence
 from ansible_collections.breakwater.docker.plugins.module_utils import security_module
 from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.profile import HEADER, Profile, render
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import (
+    BreakwaterError,
+    EngineError,
+    InputError,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, LocalFileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
+    CommandRunner,
+    EngineReader,
+    LocalFileSystem,
+)
 
 DEFAULT_PROFILE = "docker-default"
 _DIRECTORY = "/etc/apparmor.d"
 _PREFIX = "breakwater."
 _LOADED = re.compile(r"^(.+) \((\w+)\)$", re.MULTILINE)
+#: Between a profile and its child, or the next one of a stack.
+_JOINTS = re.compile("//&?")
 _PARSER = "apparmor_parser"
 #: Seconds for compiling profiles on a slow machine.
 _TIMEOUT = 120
@@ -33,6 +43,25 @@ class Plan(NamedTuple):
     texts: Mapping[str, str]
     removed: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+class Container(NamedTuple):
+    """A container, running or not, and the profile that it is started under, empty for none."""
+
+    name: str
+    profile: str
+
+
+def containers(engine: EngineReader) -> dict[str, Container] | None:
+    """Return all containers by their ids; None where no engine answers, which need not mean that there are none."""
+    try:
+        listed = engine.get("/containers/json?all=1")
+    except EngineError as error:
+        if error.status in ("absent", "stopped"):
+            return None
+        raise
+    documents = engine.get_each([f"/containers/{entry['Id']}/json" for entry in listed])
+    return {item["Id"]: Container(item["Name"].lstrip("/"), item.get("AppArmorProfile") or "") for item in documents}
 
 
 class ProfileHost:
@@ -69,7 +98,7 @@ class ProfileHost:
         return {pid: label.partition(" (")[0] for pid, label in told.items() if label}
 
     def plan(self, profiles: Sequence[Profile], in_use: Iterable[str]) -> Plan:
-        """Compare the host with the profiles that it is to have; `in_use` are those that processes run under.
+        """Compare the host with the profiles that it is to have; `in_use` has labels of processes, and names.
 
         InputError for a profile of that name which is not ours.
         """
@@ -89,7 +118,7 @@ class ProfileHost:
             name: text for name, text in texts.items() if ours.get(name) != text or loaded.get(name) != modes[name]
         }
         unlisted = sorted(ours.keys() - texts.keys())
-        kept = set(unlisted) & set(in_use)
+        kept = set(unlisted) & {name for label in in_use for name in _JOINTS.split(label)}
         return Plan(changed, tuple(name for name in unlisted if name not in kept), tuple(sorted(kept)))
 
     def can_compile(self) -> bool:

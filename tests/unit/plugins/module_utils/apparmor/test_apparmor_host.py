@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Sequence
+from typing import Any, Iterator, Sequence
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.host import Plan, ProfileHost
+from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.host import (
+    Container,
+    Plan,
+    ProfileHost,
+    containers,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.apparmor.profile import Profile, render
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import (
+    BreakwaterError,
+    EngineError,
+    InputError,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
 
 WEB = Profile("web", "enforce", (), (), (), (), (), (), ())
@@ -58,6 +67,53 @@ def test_new_changed_and_unlisted_profiles(tmp_path: Path) -> None:
     assert host.plan([LOGGING], []).texts
     assert host.plan([], []) == Plan({}, ("web",), ())
     assert host.plan([], ["web"]) == Plan({}, (), ("web",))
+
+
+@pytest.mark.parametrize(
+    "label", ["web", "web//null-/usr/sbin/nginx", "docker-default//&web", "web//&docker-default", "web//worker//nested"]
+)
+def test_profile_in_use_is_kept(tmp_path: Path, label: str) -> None:
+    host = ProfileHost(Kernel(tmp_path), str(tmp_path))
+    install(tmp_path, WEB)
+    assert host.plan([], ["unconfined", label]) == Plan({}, (), ("web",))
+
+
+@pytest.mark.parametrize("label", ["unconfined", "", "webs", "docker-default", "webs//null-/web"])
+def test_profile_that_only_looks_used_goes(tmp_path: Path, label: str) -> None:
+    host = ProfileHost(Kernel(tmp_path), str(tmp_path))
+    install(tmp_path, WEB)
+    assert host.plan([], [label]) == Plan({}, ("web",), ())
+
+
+class Engine:
+    """An EngineReader: containers by id, of which `gone` is removed meanwhile; EngineError with `status` if given."""
+
+    def __init__(self, status: str = "") -> None:
+        self.status = status
+
+    def get(self, path: str) -> Any:
+        if self.status:
+            raise EngineError(self.status, "no")
+        listed = [{"Id": "gone"}, {"Id": "a", "State": "running"}]
+        return [*listed, {"Id": "b", "State": "exited"}] if path == "/containers/json?all=1" else listed
+
+    def get_each(self, paths: Sequence[str]) -> Iterator[Any]:
+        documents = {
+            "/containers/a/json": {"Id": "a", "Name": "/shop", "AppArmorProfile": ""},
+            "/containers/b/json": {"Id": "b", "Name": "/job", "AppArmorProfile": "web"},
+        }
+        return (documents[path] for path in paths if path in documents)
+
+
+def test_stopped_containers_have_their_profiles() -> None:
+    assert containers(Engine()) == {"a": Container("shop", ""), "b": Container("job", "web")}
+
+
+def test_engine_that_does_not_answer_is_no_proof_that_nobody_has_a_profile() -> None:
+    assert containers(Engine("absent")) is None
+    assert containers(Engine("stopped")) is None
+    with pytest.raises(EngineError):
+        containers(Engine("unreadable"))
 
 
 def test_profiles_of_others_stay(tmp_path: Path) -> None:
