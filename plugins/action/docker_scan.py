@@ -127,6 +127,7 @@ def _answer(
         "scanned": [
             {
                 "type": scan.subject.type,
+                "id": scan.subject.id,
                 "name": scan.subject.name,
                 "scanner": scan.scanner,
                 "cached": scan.cached,

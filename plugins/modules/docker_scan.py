@@ -153,7 +153,7 @@ scanned:
   type: list
   elements: dict
   returned: success
-  sample: [{type: image, name: "web:1", scanner: openscap, cached: true, reason: ""}]
+  sample: [{type: image, id: "sha256:4c1f…", name: "web:1", scanner: openscap, cached: true, reason: ""}]
 would_scan:
   description: What would be scanned.
   type: list

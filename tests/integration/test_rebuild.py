@@ -20,6 +20,9 @@ from ansible_collections.breakwater.docker.tests.integration.container_host impo
 )
 
 NAME = "breakwater-rebuild"
+IMAGE = {"name": "app:1", "path": "/root/app", "base": "base:1"}
+#: The engine lists it as acme/shop:1.
+SPELT = {**IMAGE, "name": "docker.io/acme/shop:1"}
 DEFINITIONS = ROOT / "tests/integration/scan_content/oval.xml"
 SIGN = """
 - name: Sign
@@ -85,12 +88,11 @@ def rebuild(directory: Path, *arguments: str, code: int = 0, **given: Any) -> st
         code=code,
         docker_build_host="first",
         docker_scan_definitions=[str(DEFINITIONS)],
-        docker_image_rebuild_images=[{"name": "app:1", "path": "/root/app", "base": "base:1"}],
         docker_image_rebuild_pull=False,
         docker_image_rebuild_sign_tasks=str(directory / "sign.yml"),
         docker_image_rebuild_roll_tasks=str(directory / "roll.yml"),
         docker_image_rebuild_report_dir=str(directory / "reports"),
-        **given,
+        **{"docker_image_rebuild_images": [IMAGE], **given},
     )
 
 
@@ -133,17 +135,40 @@ def test_a_candidate_with_a_flaw_changes_nothing(host: ContainerHost, tmp_path: 
     host.run("test ! -e /root/signed")
 
 
+def test_another_spelling_of_its_name_hides_no_flaw(host: ContainerHost, tmp_path: Path) -> None:
+    said = rebuild(tmp_path, code=2, docker_image_rebuild_images=[SPELT])
+    assert "findings of severity critical or worse" in said
+    assert "CVE-2026-0001" in (tmp_path / "reports/report.json").read_text()
+    assert host.run("docker images --quiet acme/shop:1") == ""
+
+
+def test_a_name_without_a_tag_is_refused_before_anything_is_built(host: ContainerHost, tmp_path: Path) -> None:
+    said = rebuild(tmp_path, code=2, docker_image_rebuild_images=[{**IMAGE, "name": "untagged"}])
+    assert "Name images by a tag, as web:1, and by no digest: untagged." in " ".join(said.split())
+    assert host.run("docker images --quiet untagged-candidate") == ""
+
+
+@pytest.mark.parametrize("given", [{"docker_scan_images": ["other:*"]}, {"docker_scan_unused_images": False}])
+def test_no_variable_of_the_command_line_leaves_the_candidate_out(
+    host: ContainerHost, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    before = state(host)
+    assert "Not all candidates were scanned" in rebuild(tmp_path, code=2, **given)
+    assert state(host) == before
+
+
 def test_an_image_on_a_patched_base_is_rolled_out(host: ContainerHost, tmp_path: Path) -> None:
     host.run("cd /root/base && DOCKER_BUILDKIT=0 docker build --quiet --file Dockerfile.patched --tag base:1 .")
     assert on_current_base(tmp_path) == "fail"
     before = state(host)
-    rebuild(tmp_path)
+    rebuild(tmp_path, docker_image_rebuild_images=[IMAGE, SPELT])
     image, container = state(host)
     assert image != before[0]
     assert container.split()[0] == image
-    assert host.run("cat /root/signed").split() == [image]
+    spelt = host.run("docker image inspect -f '{{.Id}}' acme/shop:1").strip()
+    assert host.run("cat /root/signed").split() == [image, spelt]
     assert host.run("cat /root/rolled").split() == ["first", "second"]
-    assert "app:1-candidate" not in host.run("docker images --format '{{.Repository}}:{{.Tag}}'")
+    assert "-candidate" not in host.run("docker images --format '{{.Repository}}:{{.Tag}}'")
     assert on_current_base(tmp_path) == "pass"
     report = (tmp_path / "reports/report.json").read_text()
     assert "CVE-2026-0001" not in report

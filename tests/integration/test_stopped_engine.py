@@ -38,7 +38,7 @@ def run(host: ContainerHost, path: Path, *roles: str, check: bool, **others: str
         for role in roles
     ]
     variables: dict[str, Any] = {
-        "docker_image_rebuild_images": [{"name": "web", "path": "/srv/web", "base": "busybox:local"}],
+        "docker_image_rebuild_images": [{"name": "web:1", "path": "/srv/web", "base": "busybox:local"}],
         "docker_workload_containers": [CONTAINER],
         "docker_image_trust_policy": [{"repository": "*", "action": "reject"}],
         "docker_registry_users": [{"name": "ci", "password": "correct-horse-battery"}],

@@ -56,6 +56,18 @@ def test_docker_host_boots_when_something_waits_for_it(switch: Any, waiting: lis
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_images_are_rebuilt_by_tags_only() -> None:
+    variables = ROOT / "roles/docker_image_rebuild/vars/main.yml"
+    tagged = ["app:1", "r.example.org:5000/app:1", "docker.io/acme/shop:1"]
+    others = ["app", "r.example.org:5000/app", "app@sha256:00", "app:1@sha256:00"]
+    given = {"docker_image_rebuild_images": [{"name": name} for name in tagged + others]}
+    that = f"__docker_image_rebuild_misnamed == {others}"
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
+    command += ["-e", f"@{variables}", "-e", json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_umask_is_octal_digits_in_quotes() -> None:
     tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/refuse.yml").read_text())
     [condition] = [task["ansible.builtin.assert"]["that"] for task in tasks if "ansible.builtin.assert" in task]
