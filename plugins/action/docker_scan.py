@@ -25,6 +25,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory
 )
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan import findings, formats
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.model import MAX_BYTES, ScanError, iso_date, text
+from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.platforms import System
 
 _SBOM = ("cyclonedx", "spdx")
 
@@ -106,7 +107,14 @@ def _read(output: Mapping[str, Any], host: str) -> findings.Scan:
         return findings.Scan(subject, scanner, reason=f"what it wrote can't be read: {error}.")
     told = {"version": text(output.get("version")), "content": text(output.get("content"))}
     told["content_date"] = iso_date(output.get("content_date"))
-    return findings.Scan(subject, scanner, findings.completed(result, told), cached=bool(output["cached"]))
+    done = findings.completed(result, told)
+    return findings.Scan(subject, scanner, done, cached=bool(output["cached"]), system=_system(output.get("system")))
+
+
+def _system(release: Any) -> System | None:
+    if not isinstance(release, Mapping):
+        return None
+    return System(*(text(release.get(name)) for name in ("ID", "VERSION_ID", "VERSION_CODENAME")))
 
 
 def _data(output: Mapping[str, Any]) -> bytes:

@@ -54,4 +54,12 @@ def os_release(files: FileSystem) -> dict[str, str]:
     except OSError:
         return {}
     pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name: " ".join(shlex.split(value)) for name, _separator, value in pairs}
+    return {name: _unquoted(value) for name, _separator, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    """Return a value without its quotes; one whose quotes are no pair, as an image may have, as it is."""
+    try:
+        return " ".join(shlex.split(value))
+    except ValueError:
+        return value

@@ -193,16 +193,15 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_api impor
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.host_state import os_release
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
-from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import (
-    HOST,
-    HostScan,
-    Options,
-    Subject,
-    guide_of,
-    subjects,
-)
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import HostScan, guide_of
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.options import CONTROLLER_OPTIONS, HOST_OPTIONS
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.state import ScanState
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.subjects import (
+    HOST,
+    Options,
+    Subject,
+    subjects,
+)
 
 
 def chosen(options: Options) -> list[Subject]:

@@ -52,9 +52,9 @@ PREPARE = r"""
 docker load --quiet --input /usr/share/breakwater/busybox.tar
 mkdir -p /root/base /root/app && cd /root/base
 sed '/^Package: bash$/,/^$/d' /var/lib/dpkg/status >patched
-cp /var/lib/dpkg/status status
-printf 'FROM busybox:local\nCOPY status /var/lib/dpkg/status\n' >Dockerfile
-printf 'FROM busybox:local\nCOPY patched /var/lib/dpkg/status\n' >Dockerfile.patched
+cp /etc/os-release /var/lib/dpkg/status .
+printf 'FROM busybox:local\nCOPY os-release /etc/os-release\nCOPY status /var/lib/dpkg/status\n' >Dockerfile
+printf 'FROM busybox:local\nCOPY os-release /etc/os-release\nCOPY patched /var/lib/dpkg/status\n' >Dockerfile.patched
 printf 'FROM base:1\nRUN date +%%N >/built\nUSER 1000\n' >/root/app/Dockerfile
 export DOCKER_BUILDKIT=0
 docker build --quiet --tag base:1 .

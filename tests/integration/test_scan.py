@@ -129,7 +129,21 @@ def test_other_definitions_are_not_answered_from_what_is_kept(host: ContainerHos
     assert made[MISS, "vulnerable:1"]["status"] == "fail"
     assert (MISS, "patched:1") not in made
     kept = host.run(f"ls {STATE}/cache | wc -l")
-    assert int(kept) == 3, "what was kept for the former definitions is gone"
+    assert int(kept) == 6, "what was kept for the former definitions is gone; of each image its system is kept, too"
+
+
+def test_definitions_for_another_release_say_nothing(host: ContainerHost, tmp_path: Path) -> None:
+    files = []
+    for release in ("12", "13"):
+        files.append(tmp_path / f"oval-{release}.xml")
+        files[-1].write_text((CONTENT / "oval.xml").read_text().replace("GNU/Linux<", f"GNU/Linux {release}<"))
+    for chosen, verdict in ((files[:1], "error"), (files, "pass")):
+        given = {**DEFINED, "docker_scan_definitions": [str(path) for path in chosen]}
+        made, _said = scan(host.name, tmp_path / "reports", **given)
+        for name in (NAME, "patched:1", "drifted"):
+            assert made["scan_completed", name]["status"] == verdict
+            told = "are for Debian GNU/Linux 12, and this is debian 13" in made["scan_completed", name]["message"]
+            assert told == (verdict == "error")
 
 
 def test_old_data_and_a_missing_guide_are_findings(host: ContainerHost, tmp_path: Path) -> None:

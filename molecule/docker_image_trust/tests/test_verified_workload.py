@@ -25,7 +25,9 @@ SIGN = """
 PREPARE = """
 mkdir -p /root/shop && cd /root/shop
 sed '/^Package: bash$/,/^$/d' /var/lib/dpkg/status >status
-printf 'FROM busybox:local\\nCOPY status /var/lib/dpkg/status\\nRUN date +%%N >/built\\nUSER 1000\\n' >Dockerfile
+cp /etc/os-release os-release
+printf 'FROM busybox:local\\nCOPY os-release /etc/os-release\\nCOPY status /var/lib/dpkg/status\\n' >Dockerfile
+printf 'RUN date +%%N >/built\\nUSER 1000\\n' >>Dockerfile
 """
 
 

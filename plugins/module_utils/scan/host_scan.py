@@ -7,93 +7,32 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.sprawl import names
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
+from ansible_collections.breakwater.docker.plugins.module_utils.host_state import os_release
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
+    CommandRunner,
+    FileSystem,
+    LocalFileSystem,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.scan import archive, scanners
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.state import ScanState, key_of
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.subjects import Options, Subject
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.tree import Tree
 
 #: Where Debian's and Red Hat's packages of the SCAP Security Guide put their data streams.
 GUIDES = "/usr/share/xml/scap/ssg/content"
 NO_GUIDE = "none"
-_ENGINE = "the engine's answer"
 #: Bytes that a scan leaves free on the disk.
 _RESERVE = 512 << 20
 _NOTHING = "there is nothing to compare it with; give definitions, or another scanner."
 #: An archive and what is unpacked of it, with what directories take.
 _SIZES, _EXTRA = 2, 64 << 20
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to scan, and with what; see the module's documentation."""
-
-    scanners: Sequence[str]
-    host: bool
-    guide: str
-    profile: str
-    definitions: Sequence[str]
-    images: Sequence[str]
-    unused_images: bool
-    containers: Sequence[str]
-    sbom: str
-    clair_server: str
-    timeout: float
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is scanned; `size` is the engine's account of an image in bytes, `reference` its name by digest."""
-
-    type: str
-    id: str
-    name: str
-    size: int = 0
-    reference: str = ""
-
-
-#: The controller knows the host's name.
-HOST = Subject("host", "", "")
-
-
-def subjects(options: Options, engine: EngineReader) -> list[Subject]:
-    """Return what the options select, the host first; EngineError when the engine does not tell."""
-    found = [HOST] if options.host and "openscap" in options.scanners else []
-    if not options.images and not options.containers:
-        return found
-    containers = [Document(item, _ENGINE) for item in engine.get("/containers/json?all=1")]
-    used = {item.string("ImageID") for item in containers}
-    if options.images:
-        images = [Document(item, _ENGINE) for item in engine.get("/images/json")]
-        chosen = (_image(item, options.images) for item in images if options.unused_images or item.string("Id") in used)
-        found += sorted(filter(None, chosen), key=lambda item: item.name)
-    if "openscap" not in options.scanners:
-        return found
-    running = (item for item in containers if item.string("State") == "running")
-    named = (Subject("container", item.string("Id"), item.strings("Names")[0].lstrip("/")) for item in running)
-    return found + [item for item in named if _matches((item.name, item.id), options.containers)]
-
-
-def _image(entry: Document, patterns: Sequence[str]) -> Subject | None:
-    identifier = entry.string("Id")
-    digests = [digest for digest in entry.strings("RepoDigests") if not digest.startswith("<none>")]
-    called = [*names(entry.raw), *digests, identifier]
-    if not _matches(called, patterns):
-        return None
-    return Subject("image", identifier, called[0], entry.integer("Size"), next(iter(digests), ""))
-
-
-def _matches(called: Sequence[str], patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for name in called for pattern in patterns)
 
 
 def guide_of(files: FileSystem, distribution: str, release: str) -> str | None:
@@ -154,7 +93,7 @@ class HostScan:
         with self._state.room() as room:
             output = room / "results.xml"
             scanners.evaluate(self._commands, definitions, root, output, self._options.timeout)
-            return _packed(scanners.written(output))
+            return {**_packed(scanners.written(output)), "system": _system(root)}
 
     def _of_container(self, subject: Subject) -> Iterator[dict[str, Any]]:
         # Nothing is kept of a container's own files, since they change.
@@ -199,7 +138,9 @@ class HostScan:
                 scanners.evaluate(self._commands, path, files.root(), output, self._options.timeout)
                 return scanners.written(output)
 
-        return self._cached(subject, {"scanner": "openscap", **identity}, work)
+        told = self._cached(subject, {"scanner": "openscap", **identity}, work)
+        system, _cached = self._kept(subject, {"system": "1"}, lambda: json.dumps(_system(files.root())).encode())
+        return {**told, "system": json.loads(gzip.decompress(system))}
 
     def _by_tool(self, subject: Subject, name: str, files: _ImageFiles) -> dict[str, Any]:
         tool = scanners.TOOLS[name](self._commands)
@@ -229,12 +170,17 @@ class HostScan:
         return self._cached(subject, {"sbom": form, "version": version}, work)
 
     def _cached(self, subject: Subject, identity: Mapping[str, str], work: Callable[[], bytes]) -> dict[str, Any]:
+        data, cached = self._kept(subject, identity, work)
+        return {"output": base64.b64encode(data).decode(), "cached": cached}
+
+    def _kept(self, subject: Subject, identity: Mapping[str, str], work: Callable[[], bytes]) -> tuple[bytes, bool]:
         key = key_of({"image": subject.id, **identity})
         known = self._state.known(key)
-        data = known if known is not None else gzip.compress(work(), 6)
-        if known is None:
-            self._state.keep(key, data)
-        return {"output": base64.b64encode(data).decode(), "cached": known is not None}
+        if known is not None:
+            return known, True
+        data = gzip.compress(work(), 6)
+        self._state.keep(key, data)
+        return data, False
 
 
 class _ImageFiles:
@@ -283,6 +229,11 @@ class _ImageFiles:
 
 def _packed(data: bytes) -> dict[str, Any]:
     return {"output": base64.b64encode(gzip.compress(data, 6)).decode(), "cached": False}
+
+
+def _system(root: Path | None) -> dict[str, str]:
+    release = os_release(LocalFileSystem(str(root or "/")))
+    return {name: release.get(name, "") for name in ("ID", "VERSION_ID", "VERSION_CODENAME")}
 
 
 def _by_digest(subject: Subject) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.model import (
     Remediation,
 )
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.model import Detection, ScanResult
+from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.platforms import System, fits
 
 COMPLETED = "scan_completed"
 CURRENT = "scan_data_current"
@@ -45,7 +46,8 @@ _NAMED = 20
 class Scan:
     """One scanner's look at one object: what it gave, or the reason why it gave nothing.
 
-    `no_guide` says that no security guide for the platform is installed, so that the scanner was not asked.
+    `no_guide` says that no security guide for the platform is installed, so that the scanner was not asked. `system` is
+    what definitions were compared with; an imported report does not tell it.
     """
 
     subject: ObjectRef
@@ -54,6 +56,7 @@ class Scan:
     reason: str = ""
     cached: bool = False
     no_guide: bool = False
+    system: System | None = None
 
 
 def completed(result: ScanResult, told: Mapping[str, str]) -> ScanResult:
@@ -99,7 +102,7 @@ def _own(control: str, status: str, subject: ObjectRef, evidence: Any, message: 
     )
 
 
-def _completed(subject: ObjectRef, scans: Iterable[Scan]) -> Finding:
+def _completed(subject: ObjectRef, scans: Sequence[Scan]) -> Finding:
     evidence: dict[str, Any] = {}
     reasons = []
     for scan in scans:
@@ -117,9 +120,20 @@ def _completed(subject: ObjectRef, scans: Iterable[Scan]) -> Finding:
             "cached": scan.cached,
         }
         evidence.setdefault(scan.scanner, []).append({name: value for name, value in told.items() if value != ""})
+    reasons.extend(_unfit(scans))
     status = "error" if reasons else "pass"
     message = f"Not scanned: {' '.join(reasons)}" if reasons else ""
     return _own(COMPLETED, status, subject, evidence or None, message)
+
+
+def _unfit(scans: Iterable[Scan]) -> Iterator[str]:
+    """Say that no definitions are for this system, where some were compared with it."""
+    compared = [(scan.system, scan.result) for scan in scans if scan.system is not None and scan.result is not None]
+    if not compared or any(fits(name, system) for system, result in compared for name in result.platforms):
+        return
+    named = sorted({name for _system, result in compared for name in result.platforms})[:_NAMED]
+    told = ", ".join(named) or "no platform that they name"
+    yield f"openscap: the definitions are for {told}, and this is {compared[0][0]}; give its own, or another scanner."
 
 
 def _current(scans: Sequence[Scan], host: str, today: date, max_age_days: int) -> Finding:

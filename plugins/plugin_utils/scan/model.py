@@ -58,7 +58,7 @@ class ScanResult:
 
     `content` is what it compared with, and `content_date` its ISO date, empty where the output does not say.
     `vulnerabilities` is false for a guide's rules, which don't age as vulnerability data does. `counts` are the
-    scanner's own verdicts.
+    scanner's own verdicts, `platforms` what OVAL definitions say that they are about.
     """
 
     scanner: str
@@ -68,6 +68,7 @@ class ScanResult:
     vulnerabilities: bool = True
     detections: tuple[Detection, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    platforms: tuple[str, ...] = ()
 
 
 def severity(word: Any) -> str:

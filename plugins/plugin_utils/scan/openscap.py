@@ -134,6 +134,7 @@ class _Definition:
     severity: str = ""
     cves: tuple[str, ...] = ()
     url: str = ""
+    platforms: tuple[str, ...] = ()
 
 
 def oval(data: bytes) -> ScanResult:
@@ -165,12 +166,13 @@ def oval(data: bytes) -> ScanResult:
         content_date=iso_date(stamps.get("oval_definitions", "")),
         detections=found,
         counts=dict(Counter(verdict for _identifier, verdict in verdicts)),
+        platforms=_platforms(definitions),
     )
 
 
 def _definition(element: ET.Element) -> _Definition:
     made = _Definition(kind=text(element.get("class")))
-    cves, links = [], []
+    cves, links, platforms = [], [], []
     for item in element.iter():
         name = local_name(item)
         if name == "title":
@@ -181,9 +183,18 @@ def _definition(element: ET.Element) -> _Definition:
                 cves.append(text(item.get("ref_id")))
         elif name == "severity":
             made.severity = text(item.text)
+        elif name == "platform":
+            platforms.append(text(item.text))
+    made.platforms = tuple(filter(None, platforms))
     made.cves = tuple(dict.fromkeys(filter(None, cves)))
     made.url = next(filter(None, links), "")
     return made
+
+
+def _platforms(definitions: dict[str, _Definition]) -> tuple[str, ...]:
+    """Return the platforms of what is judged; a definition that only finds out what is installed does not count."""
+    judged = (about.platforms for about in definitions.values() if about.kind in _WRONG_WHEN)
+    return tuple(sorted(set().union(*judged)))
 
 
 def _judged(definitions: dict[str, _Definition], verdicts: list[tuple[str, str]]) -> Iterator[Detection]:

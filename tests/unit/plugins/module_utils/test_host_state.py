@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import EngineHost
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
-from ansible_collections.breakwater.docker.plugins.module_utils.host_state import collect
+from ansible_collections.breakwater.docker.plugins.module_utils.host_state import collect, os_release
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, LocalFileSystem
 
 MISSING = CommandResult(None, "", "is not installed")
@@ -106,3 +106,10 @@ def test_security_module(tmp_path: Path, files: dict[str, str], expected: str | 
         (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text(text)
     assert state(tmp_path, {})["security_module"] == expected
+
+
+def test_os_release_of_an_image_that_is_no_friend(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text("# none\nID=debian\nVERSION_ID='13'\nNAME=\"open\nnonsense\n\0=\n")
+    release = os_release(LocalFileSystem(str(tmp_path)))
+    assert (release["ID"], release["VERSION_ID"], release["NAME"]) == ("debian", "13", '"open')

@@ -10,12 +10,8 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import (
-    GUIDES,
-    Options,
-    guide_of,
-    subjects,
-)
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import GUIDES, guide_of
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.subjects import Options, subjects
 
 IMAGES = [
     {"Id": "sha256:01", "RepoTags": ["web:1", "web:latest"], "RepoDigests": ["r.example.org/web@sha256:aa"], "Size": 5},

@@ -11,6 +11,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.scan import find
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan import formats
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.findings import Scan
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.model import Detection, ScanResult
+from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.platforms import System
 
 FIXTURES = Path(__file__).parents[3] / "fixtures/scans"
 TODAY = date(2026, 11, 25)
@@ -75,6 +76,30 @@ def test_a_guide_for_another_platform_is_a_finding() -> None:
     made = found(other)["scan_content_applies", "docker1"]
     assert (made.status, made.message) == ("fail", "None of its 3 rules applies: DEBIAN-12.")
     assert found(scan("xccdf.xml", HOST))["scan_content_applies", "docker1"].status == "pass"
+
+
+def by_definitions(system: System | None, *platforms: str) -> Scan:
+    return Scan(
+        IMAGE, "openscap", ScanResult("OpenSCAP", content_date="2026-11-20", platforms=platforms), system=system
+    )
+
+
+def test_definitions_for_another_system_are_an_error_and_no_pass() -> None:
+    alpine, trixie = System("alpine", "3.22.1"), System("debian", "13", "trixie")
+    told = found(by_definitions(alpine, "Debian GNU/Linux 13"))["scan_completed", "web:1"]
+    assert (told.status, told.severity) == ("error", "critical")
+    assert "are for Debian GNU/Linux 13, and this is alpine 3.22.1; give its own" in told.message
+    nameless = found(by_definitions(trixie))["scan_completed", "web:1"]
+    assert (nameless.status, "no platform that they name" in nameless.message) == ("error", True)
+    unknown = found(by_definitions(System(), "Debian GNU/Linux"))["scan_completed", "web:1"]
+    assert (unknown.status, "without an os-release" in unknown.message) == ("error", True)
+
+
+def test_one_file_of_definitions_for_the_system_is_enough() -> None:
+    trixie = System("debian", "13", "trixie")
+    both = by_definitions(trixie, "Debian GNU/Linux 12"), by_definitions(trixie, "Debian GNU/Linux 13")
+    assert found(*both)["scan_completed", "web:1"].status == "pass"
+    assert found(by_definitions(None, "Ubuntu 24.04 LTS"))["scan_completed", "web:1"].status == "pass", "imported"
 
 
 def test_the_score_is_that_of_the_audit() -> None:

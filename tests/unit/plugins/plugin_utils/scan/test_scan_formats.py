@@ -56,6 +56,12 @@ def test_oval_lists_what_is_there_and_counts_what_is_not() -> None:
     assert result.counts == {"true": 1, "false": 1}
     assert (result.version, result.content_date) == ("1.4.2", "2026-11-20")
     assert result.vulnerabilities
+    assert result.platforms == ("Debian GNU/Linux",)
+
+
+def test_a_definition_that_finds_out_what_is_installed_names_no_platform_of_flaws() -> None:
+    text = (FIXTURES / "oval.xml").read_text().replace('class="vulnerability"', 'class="inventory"')
+    assert formats.read(text.encode()).platforms == ()
 
 
 def test_what_oval_could_not_decide_is_an_error() -> None:
