@@ -245,6 +245,10 @@ def test_a_scanner_by_its_checksum_gives_findings_and_a_bill_of_materials(host: 
         == host.run("docker image inspect --format '{{.Id}}' patched:1").strip().replace(":", "-") + ".json"
     )
     assert json.loads(bill_file.read_text())["bomFormat"] == "CycloneDX"
+    alone = {**given, "docker_scan_scanners": ["openscap"], "docker_scan_imports": []}
+    made, _said = scan(host.name, tmp_path / "alone", **alone)
+    assert made["scan_completed", "patched:1"]["status"] == "error"
+    assert "nothing to compare it with" in made["scan_completed", "patched:1"]["message"]
     assert oct(bill_file.stat().st_mode & 0o777) == "0o640"
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import GUIDES, guide_of
-from ansible_collections.breakwater.docker.plugins.module_utils.scan.subjects import Options, subjects
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.host_scan import GUIDES, HostScan, guide_of
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.state import ScanState
+from ansible_collections.breakwater.docker.plugins.module_utils.scan.subjects import HOST, Options, Subject, subjects
+from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
 IMAGES = [
     {"Id": "sha256:01", "RepoTags": ["web:1", "web:latest"], "RepoDigests": ["r.example.org/web@sha256:aa"], "Size": 5},
@@ -85,6 +87,30 @@ def test_nothing_is_asked_of_the_engine_for_the_host_alone() -> None:
 def test_an_answer_that_is_none_is_told() -> None:
     with pytest.raises(UnreadableError):
         subjects(options(), Engine([{"Id": 5}], [{"ImageID": 5, "State": 1}]))
+
+
+IMAGE = Subject("image", "sha256:01", "web:1")
+
+
+@pytest.mark.parametrize(
+    ("subject", "given"),
+    [
+        (HOST, {"guide": None}),
+        (HOST, {}),
+        (IMAGE, {}),
+        (IMAGE, {"sbom": "cyclonedx"}),
+        (IMAGE, {"scanners": [], "sbom": "spdx"}),
+        (Subject("container", "c1", "web"), {}),
+    ],
+)
+def test_what_is_compared_with_nothing_is_told(tmp_path: Path, subject: Subject, given: dict[str, Any]) -> None:
+    chosen = options(**{"guide": "none", **given})
+    with ScanState(str(tmp_path)) as state:
+        scan = HostScan(chosen, RecordedCommands(), str(tmp_path / "socket"), state, chosen.guide)
+        told = scan.run([subject])[-1]
+    assert "there is nothing to compare it with" in told["reason"]
+    assert not told.get("sbom")
+    assert told["type"] == subject.type
 
 
 @pytest.mark.parametrize(
