@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -32,6 +33,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "days": {"type": "int", "default": 90},
     "renew_before": {"type": "int", "default": 30},
     "new_keys": {"type": "bool", "default": False},
+    "replace_foreign": {"type": "bool", "default": False},
 }
 
 
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
         _validated, options = self.validate_argument_spec(argument_spec=_OPTIONS)
         variables = task_vars or {}
         authority = Authority(Path(options["ca_directory"]).expanduser())
-        policy = Policy(options["key_type"], options["days"], options["renew_before"], options["new_keys"])
+        policy = Policy(**{option.name: options[option.name] for option in fields(Policy)})
         try:
             issuance = Issuance(authority, policy, options["certificates"], datetime.now(timezone.utc))
             issuance.judge(self._on_host("inspected", issuance.questions(), variables))

@@ -20,6 +20,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 CA, CERTIFICATE, KEY = "ca.pem", "cert.pem", "key.pem"
 #: Under this name a new key waits for its certificate, so that the two are replaced together.
 NEXT_KEY = "key.pem.next"
+#: What follows the names of files that are kept.
+_KEPT = ".breakwater-previous"
 #: What CIS allows for certificates (3.9, 3.11) and keys (3.13).
 MODES = {CA: 0o444, CERTIFICATE: 0o444, KEY: 0o400}
 _DIRECTORY_MODES = {"server": 0o755, "client": 0o700}
@@ -109,6 +111,16 @@ class Bundle:
         if not request:
             raise BreakwaterError(f"openssl made no signing request with {path}: see to its configuration.")
         return request
+
+    def keep(self) -> None:
+        """Keep the present files, with their rights, under another name; InputError where other ones were kept."""
+        present = [self._path(name) for name in MODES if os.path.lexists(self._path(name))]
+        for path in present:
+            kept = path + _KEPT
+            if not os.path.lexists(kept):
+                os.link(path, kept, follow_symlinks=False)
+            elif not os.path.samestat(os.lstat(path), os.lstat(kept)):
+                raise InputError(f"{kept} was kept earlier: move it away first. {path} was not replaced.")
 
     def install(self, certificate: str, trusted: str) -> None:
         """Put a signed certificate (empty to keep the present one) and the trusted CAs in place, with their rights.

@@ -81,6 +81,13 @@ options:
     description: Whether certificates that are renewed get a new private key too.
     type: bool
     default: false
+  replace_foreign:
+    description:
+      - Whether files of another CA are replaced, or with V(absent) removed. By default they stay, and it is refused to
+        replace them, since their key may be the only one, and whoever relies on the other CA would be refused.
+      - The former files are kept beside the new ones as C(*.breakwater-previous).
+    type: bool
+    default: false
 attributes:
   action:
     description: Signs on the controller, and calls M(breakwater.docker.docker_tls_files) on the host.

@@ -60,6 +60,10 @@ options:
         type: str
         choices: [present, absent]
         default: present
+      keep:
+        description: Whether replaced files are kept as C(*.breakwater-previous), which must not be there yet.
+        type: bool
+        default: false
 attributes:
   check_mode:
     support: full
@@ -141,6 +145,8 @@ def handle(entry: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, 
             if entry["state"] == "absent":
                 bundle.remove()
             else:
+                if entry["keep"]:
+                    bundle.keep()
                 bundle.install(entry["certificate"], entry["trusted"])
             return inspect(bundle)
     except InputError:
@@ -159,6 +165,7 @@ def main() -> None:
         "certificate": {"type": "str", "default": ""},
         "trusted": {"type": "str", "default": ""},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "keep": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         argument_spec={

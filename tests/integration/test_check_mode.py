@@ -40,7 +40,9 @@ def converge(directory: Path, *options: str, **given: Any) -> str:
     play = directory / "site.yml"
     roles = [f"breakwater.docker.docker_{area}" for area in AREAS]
     play.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": roles}]))
-    variables = {**GIVEN, "docker_tls_ca_dir": str(directory / "ca"), **given}
+    # one controller after another, each with a CA of its own
+    ca = {"docker_tls_ca_dir": str(directory / "ca"), "docker_tls_replace_foreign": True}
+    variables = {**GIVEN, **ca, **given}
     return container_host.playbook(str(play), NAME, *options, "-e", json.dumps(variables), timeout=600)
 
 

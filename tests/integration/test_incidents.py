@@ -366,9 +366,26 @@ def test_what_a_stolen_ca_issues_is_refused(pair: Pair) -> None:
 @pytest.mark.usefixtures("unharmed")
 def test_lost_ca_is_replaced(pair: Pair) -> None:
     pair.ca.rename(pair.ca.with_name("lost"))
-    [replace] = commands("The CA's key is lost")
+    replace, _anew = commands("The CA's key is lost")
     pair.site.run(replace.replace("ssh ENGINE", f"docker exec {pair.engine.name}"))
     assert (pair.ca / "current/ca-key.pem").exists()
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_controller_without_the_ca_replaces_nothing_unasked(pair: Pair) -> None:
+    pair.ca.rename(pair.ca.with_name("elsewhere"))
+    places = ((pair.engine, SERVER), (pair.client, BUNDLE))
+    before = [host.run(f"cat {directory}/*.pem") for host, directory in places]
+    keys = [host.run(f"cat {directory}/key.pem") for host, directory in places]
+    for options in ("--check", ""):
+        done = pair.site.attempt(f"ansible-playbook breakwater.docker.rotate_certificates -i inventory {options}")
+        assert done.returncode != 0
+        assert "is of another CA (CN=Docker CA" in done.stdout + done.stderr
+    assert [host.run(f"cat {directory}/*.pem") for host, directory in places] == before
+    assert not pair.ca.exists()
+    _replace, anew = commands("The CA's key is lost")
+    pair.site.run(anew)
+    assert [host.run(f"cat {directory}/key.pem.breakwater-previous") for host, directory in places] == keys
 
 
 def test_expired_certificates_are_renewed(pair: Pair) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 with contextlib.suppress(ImportError):  # ansible-core brings it; only ansible-test's import test is without
     from cryptography import x509
@@ -120,6 +120,28 @@ def load_certificate(pem: str) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
         return None
+
+
+def foreign_ca(trusted: str, certificate: str, ours: Sequence[x509.Certificate]) -> str:
+    """Return the name of the CA that a host's files are of; empty when it is one of `ours`, or there is none to tell.
+
+    `trusted` is the text of the CAs beside the certificate. Each step of a rotation leaves one of `ours` in it.
+    """
+    try:
+        authorities = x509.load_pem_x509_certificates(trusted.encode())
+    except ValueError:
+        authorities = []
+    if authorities:
+        known = any(authority in ours for authority in authorities)
+        return "" if known else _name(authorities[0].subject)
+    found = load_certificate(certificate)
+    if found is None or any(is_issued_by(found, authority) for authority in ours):
+        return ""
+    return _name(found.issuer)
+
+
+def _name(name: x509.Name) -> str:
+    return name.rfc4514_string() or "a CA without a name"
 
 
 def read_facts(pem: str, request: str, issuer: x509.Certificate) -> CertificateFacts | None:

@@ -13,6 +13,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.tls.authority im
 from ansible_collections.breakwater.docker.plugins.plugin_utils.tls.certificate import (
     CertificateFacts,
     CertificateSpec,
+    foreign_ca,
     issue,
     read_facts,
     renewal_reasons,
@@ -29,6 +30,7 @@ class Policy:
     days: int
     renew_before: int
     new_keys: bool
+    replace_foreign: bool
 
 
 @dataclass
@@ -45,6 +47,8 @@ class _Case:
     corrections: list[str] = field(default_factory=list)
     """What else is not as it is to be."""
     certificate: str = ""
+    foreign: str = ""
+    """The name of the CA that the host's files are of, where it is not this one."""
 
     @property
     def changed(self) -> bool:
@@ -78,13 +82,21 @@ class Issuance:
         return [case.place for case in self._cases]
 
     def judge(self, found: Sequence[Mapping[str, Any]]) -> None:
-        """Compare what the host has with what it is to have; InputError when the CA is not fit."""
+        """Compare what the host has with what it is to have; InputError when the CA is not fit, or the files another's.
+
+        Their key may be the only one, and whoever relies on the other CA would be refused.
+        """
         absent = self._authority.phase == "absent"
-        self._trusted = "" if absent else "".join(map(to_pem, _by_age(self._authority.trusted())))
+        ours = [] if absent else self._authority.trusted()
+        self._trusted = "".join(map(to_pem, _by_age(ours)))
         for case, there in zip(self._cases, found):
             case.found = there
+            case.foreign = foreign_ca(there["trusted"], there["certificate"], ours)
+            spared = case.foreign and not self._policy.replace_foreign
             if not case.wanted:
-                case.corrections = ["it is removed"] if there["present"] else []
+                case.corrections = ["it is removed"] if there["present"] and not spared else []
+            elif spared:
+                raise _foreign(case)
             elif absent:
                 case.reasons = ["there is no CA yet"]
             else:
@@ -136,6 +148,7 @@ class Issuance:
                 "certificate": case.certificate,
                 "trusted": self._trusted,
                 "state": "present" if case.wanted else "absent",
+                "keep": bool(case.foreign),
             }
             for case in self._cases
             if case.changed
@@ -175,6 +188,15 @@ def _told(case: _Case) -> list[str]:
     if case.reasons:
         lines.append(f"{case.spec.usage} certificate {case.spec.name} is issued, since {'; '.join(case.reasons)}")
     return lines
+
+
+def _foreign(case: _Case) -> InputError:
+    return InputError(
+        f"The certificate in {case.place['directory']} is of another CA ({case.foreign}), and its key may be the only"
+        " one; nothing was changed there. Run where that CA's directory is, give the certificate a directory of its"
+        " own, or, to replace it, set docker_tls_replace_foreign, or for registries docker_registry_replace_foreign or"
+        " docker_registry_client_replace_foreign."
+    )
 
 
 def _case(entry: Mapping[str, Any], policy: Policy) -> _Case:

@@ -82,6 +82,22 @@ def test_rights_are_told_and_corrected(bundle: Bundle) -> None:
     assert bundle.loose_rights() == []
 
 
+def test_former_files_are_kept_once(bundle: Bundle) -> None:
+    bundle.make_key("ec-p256", "client")
+    bundle.install("key 1", "their CA")
+    bundle.keep()
+    bundle.keep()  # of a run that was killed before it replaced anything
+    bundle.make_key("ec-p256", "client")
+    bundle.install("key 2", "our CA")
+    former = {"ca.pem": ("their CA", 0o444), "cert.pem": ("key 1", 0o444), "key.pem": ("key 1", 0o400)}
+    for name, (content, rights) in former.items():
+        kept = f"{name}.breakwater-previous"
+        assert (bundle.read(kept), mode(bundle, kept)) == (content, rights)
+    with pytest.raises(InputError, match=r"ca\.pem\.breakwater-previous was kept earlier: move it away first"):
+        bundle.keep()
+    assert bundle.read("key.pem.breakwater-previous") == "key 1"
+
+
 def test_link_is_not_followed(bundle: Bundle, tmp_path: Path) -> None:
     bundle.make_key("ec-p256", "server")
     bundle.install("key 1", "the CAs")

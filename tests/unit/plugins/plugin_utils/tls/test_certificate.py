@@ -43,7 +43,7 @@ FACTS = CertificateFacts(
     key_matches=True,
 )
 CA_END = NOW + timedelta(days=1000)
-POLICY = Policy(key_type="ec-p256", days=90, renew_before=30, new_keys=False)
+POLICY = Policy(key_type="ec-p256", days=90, renew_before=30, new_keys=False, replace_foreign=False)
 PASSPHRASE = "not a secret"
 
 
@@ -136,6 +136,7 @@ class Host:
     """A host's part, with keys in memory."""
 
     def __init__(self) -> None:
+        self.kept = False
         self.files = {"present": False, "certificate": "", "trusted": "", "request": "", "loose_rights": []}
 
     def run(self, authority: Authority, policy: Policy = POLICY, now: datetime = NOW, **entry: Any) -> dict[str, Any]:
@@ -146,6 +147,7 @@ class Host:
             made = [{"request": request()} for order in issuance.key_orders()]
             issuance.sign(made, PASSPHRASE)
             for delivery in issuance.deliveries():
+                self.kept = delivery["keep"]
                 self.files["present"] = delivery["state"] == "present"
                 self.files["trusted"] = delivery["trusted"]
                 self.files["certificate"] = delivery["certificate"] or self.files["certificate"]
@@ -198,6 +200,56 @@ def test_every_phase_of_a_rotation(authority: Authority) -> None:
     authority.retire()
     assert host.run(authority)["corrected"] == ["the trusted CAs are others"]
     assert not host.run(authority)["changed"]
+
+
+def other_ca(tmp_path: Path, name: str = "Company CA") -> Authority:
+    made = Authority(tmp_path / name)
+    made.create(CaSpec(name, "ec-p256", 1825, PASSPHRASE), NOW)
+    return made
+
+
+REPLACING = replace(POLICY, replace_foreign=True)
+
+
+@pytest.mark.parametrize("there", [("certificate", "trusted", "request"), ("trusted",), ("certificate",)])
+@pytest.mark.parametrize("usage", ["client", "server"])
+def test_files_of_another_ca_are_refused(
+    authority: Authority, tmp_path: Path, there: tuple[str, ...], usage: str
+) -> None:
+    host = Host()
+    host.run(other_ca(tmp_path), usage=usage)
+    host.files.update({name: "" for name in ("certificate", "trusted", "request") if name not in there})
+    before = dict(host.files)
+    for ours in (authority, Authority(tmp_path / "none")):
+        with pytest.raises(InputError, match=r"of another CA \(CN=Company CA \w+\).*docker_tls_replace_foreign"):
+            host.run(ours, usage=usage)
+    assert host.files == before
+    assert host.run(authority, REPLACING, usage=usage)["changed"]
+    assert host.kept
+    assert not host.run(authority, usage=usage)["changed"]
+
+
+def test_files_that_trust_our_ca_among_others_are_corrected(authority: Authority, tmp_path: Path) -> None:
+    host = Host()
+    host.run(authority)
+    host.files["trusted"] = to_pem(other_ca(tmp_path).certificate()) + host.files["trusted"]
+    assert host.run(authority)["corrected"] == ["the trusted CAs are others"]
+    assert not host.kept
+
+
+@pytest.mark.parametrize("trusted", ["", "-----BEGIN CERTIFICATE-----\ncut o"])
+def test_missing_or_damaged_trusted_cas_are_corrected(authority: Authority, trusted: str) -> None:
+    host = Host()
+    host.run(authority)
+    host.files["trusted"] = trusted
+    assert host.run(authority)["corrected"] == ["the trusted CAs are others"]
+
+
+def test_removed_client_keeps_what_another_ca_gave_it(authority: Authority, tmp_path: Path) -> None:
+    host = Host()
+    host.run(other_ca(tmp_path), usage="client")
+    assert not host.run(authority, usage="client", state="absent")["changed"]
+    assert host.run(authority, REPLACING, usage="client", state="absent")["corrected"] == ["it is removed"]
 
 
 def test_certificate_does_not_outlive_its_ca(authority: Authority) -> None:
