@@ -51,6 +51,21 @@ class ContextStore:
                 found[name] = str(document["Endpoints"]["docker"]["Host"])
         return found
 
+    def refuse_users(self, name: str) -> None:
+        """Raise InputError when the context of that name is the user's own: its key may be the only one.
+
+        One that was written here has links to the bundle; of a run that was killed, some of them or no metadata yet.
+        """
+        identifier = _identifier(name)
+        links, wanted = self._links(identifier), self._wanted_links()
+        others = [file for file in self._files(identifier) if file not in wanted or links.get(file) != wanted[file]]
+        if others or (not links and os.path.lexists(self._meta(identifier))):
+            raise InputError(
+                f"The context {name} is the user's own, since its files are no links to {self.bundle}, and its key may"
+                f" be the only one: choose another name in contexts, or let the user run docker context rm {name}."
+                " Nothing was changed."
+            )
+
     def write(self, name: str, endpoint: str) -> None:
         """Make or correct a context; its links first, since a context without them would connect in clear text."""
         identifier = _identifier(name)
@@ -76,6 +91,12 @@ class ContextStore:
     def _identifiers(self) -> list[str]:
         try:
             return sorted(os.listdir(os.path.join(self.configuration, "contexts", "tls")))
+        except FileNotFoundError:
+            return []
+
+    def _files(self, identifier: str) -> list[str]:
+        try:
+            return os.listdir(self._tls(identifier))
         except FileNotFoundError:
             return []
 

@@ -12,7 +12,8 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Makes the contexts with which C(docker --context NAME) commands remote engines. Their TLS files are links to the
     user's certificate, so a renewed one holds in all contexts, and the key is not copied.
-  - Contexts that link to the same certificate and are not listed are removed. Others of the user are not touched.
+  - Contexts that link to the same certificate and are not listed are removed. Others of the user are not touched, and
+    it is refused to replace one of a listed name.
   - Files are read and written with the rights of the user. The docker command is not needed for it.
 options:
   contexts:
@@ -61,6 +62,7 @@ contexts:
   sample: [prod-1, prod-2]
 """
 
+import contextlib
 import os
 from typing import Any, Mapping
 
@@ -73,22 +75,25 @@ from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import
 
 def apply(params: Mapping[str, Any], wanted: Mapping[str, str], check_mode: bool) -> dict[str, str]:
     """Bring a user's contexts to what they are to be, and return what they were."""
-    try:
-        with acting_as(params["user"]) as home:
-            configuration = os.path.join(home, ".docker")
-            store = ContextStore(configuration, params["directory"] or configuration)
-            before = store.managed()
-            if not check_mode:
-                for name in before.keys() - wanted.keys():
-                    store.remove(name)
-                for name, endpoint in wanted.items():
-                    if before.get(name) != endpoint:
-                        store.write(name, endpoint)
-            return before
-    except InputError:
-        if check_mode:  # the account is one that an earlier task would have created
-            return {}
-        raise
+    with contextlib.ExitStack() as account:
+        try:
+            home = account.enter_context(acting_as(params["user"]))
+        except InputError:
+            if check_mode:  # the account is one that an earlier task would have created
+                return {}
+            raise
+        configuration = os.path.join(home, ".docker")
+        store = ContextStore(configuration, params["directory"] or configuration)
+        before = store.managed()
+        for name in wanted:
+            store.refuse_users(name)
+        if not check_mode:
+            for name in before.keys() - wanted.keys():
+                store.remove(name)
+            for name, endpoint in wanted.items():
+                if before.get(name) != endpoint:
+                    store.write(name, endpoint)
+        return before
 
 
 def _shown(contexts: Mapping[str, str]) -> str:

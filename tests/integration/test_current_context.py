@@ -26,6 +26,28 @@ def host() -> Iterator[ContainerHost]:
         yield machine
 
 
+def test_context_that_the_user_made_keeps_its_key(host: ContainerHost) -> None:
+    host.run(
+        "mkdir /root/other && cd /root/other"
+        " && openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout key.pem -out cert.pem"
+        " && docker context create prod-1 --docker"
+        " host=tcp://127.0.0.1:2376,ca=/root/other/cert.pem,cert=/root/other/cert.pem,key=/root/other/key.pem"
+        " && docker context create prod-2 --docker host=ssh://root@127.0.0.1 && rm key.pem"
+    )
+    state = "find /root/.docker -type f -o -type l | sort | xargs sha256sum"
+    before = host.run(state)
+    for name in ("prod-1", "prod-2"):
+        wanted = {"fresh": "tcp://127.0.0.1:2376", name: "tcp://127.0.0.1:2376"}
+        for options in (["--check"], []):
+            said = finished(start_module("docker_contexts", host.name, *options, contexts=wanted))
+            assert f"The context {name} is the user's own" in said
+            assert host.run(state) == before
+    host.run("docker context rm prod-1 prod-2")
+    said = finished(start_module("docker_contexts", host.name, contexts=wanted))
+    assert "CHANGED" in said, said
+    assert "prod-2" in host.run("docker context ls --format '{{.Name}}'")
+
+
 def test_containers_of_the_proof_run_on_the_hosts_engine(host: ContainerHost) -> None:
     said = finished(start("ansible", host.name, "-i", f"{host.name},", "-m", "breakwater.docker.docker_probe_info"))
     assert "SUCCESS" in said, said
