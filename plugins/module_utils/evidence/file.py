@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from typing import Any, Callable, Iterable, Iterator, NamedTuple, Tuple
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence, Tuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError, gather
@@ -65,6 +65,8 @@ class FileSources(NamedTuple):
     documents: EngineDocuments
     live_rules: Callable[[], audit.AuditRules]
     """The audit rules that the kernel has loaded; UnreadableError where it does not show them."""
+    served: Sequence[str]
+    """The unix sockets on which the daemon listens."""
 
 
 def collect(sources: FileSources) -> list[dict[str, Any]]:
@@ -176,7 +178,7 @@ def _places(sources: FileSources) -> Places:
     yield "docker_sysconfig", ["/etc/sysconfig/docker"]
     yield "data_root", [_data_root(sources)]
     told = unix_sockets(settings.values.get("hosts"))
-    yield "docker_socket", [sources.socket_path, *told, *activated_sockets(files, settings)]
+    yield "docker_socket", [sources.socket_path, *told, *activated_sockets(files, sources.served)]
     yield "containerd_socket", [*unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import Any, Iterable, Sequence
 
@@ -54,22 +53,23 @@ def unix_sockets(addresses: Any) -> list[str]:
     return [path for path in paths if path.startswith("/")]
 
 
-def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str) -> list[str]:
-    """Return where the sockets are by which the engine is reached: those it was told, and all on which it listens."""
-    told = [*unix_sockets(settings.values.get("hosts")), *unix_sockets([settings.values.get("containerd")])]
-    if settings.process:
-        with contextlib.suppress(OSError):  # only root sees them
-            told += listening_paths(files, settings.process.pid)
-    return [resolve(files, path) for path in (socket_path, *told)]
-
-
-def activated_sockets(files: FileSystem, settings: DaemonSettings) -> list[str]:
-    """Return the sockets that systemd opened for the engine, which it was told of by `fd://` only."""
-    if not settings.process:
+def served_sockets(files: FileSystem, pid: int) -> list[str]:
+    """Return the unix sockets on which a process listens; none for who is not root and can't see them."""
+    try:
+        return listening_paths(files, pid)
+    except OSError:
         return []
-    with contextlib.suppress(OSError):  # only root sees them
-        return sorted({*listening_paths(files, settings.process.pid)} & {*listening_paths(files, 1)})
-    return []
+
+
+def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str, served: Iterable[str]) -> list[str]:
+    """Return where the sockets are by which the engine is reached: those it was told, and all that it serves."""
+    told = [*unix_sockets(settings.values.get("hosts")), *unix_sockets([settings.values.get("containerd")])]
+    return [resolve(files, path) for path in (socket_path, *told, *served)]
+
+
+def activated_sockets(files: FileSystem, served: Sequence[str]) -> list[str]:
+    """Return the sockets that systemd opened for the engine, which it was told of by `fd://` only."""
+    return sorted({*served}.intersection(served_sockets(files, 1))) if served else []
 
 
 def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:

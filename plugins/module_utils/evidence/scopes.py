@@ -19,7 +19,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     network,
     swarm,
 )
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import engine_sockets
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import (
+    engine_sockets,
+    served_sockets,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -47,9 +50,10 @@ def collect(
     images = Ahead(lambda: image.collect(reader, documents, files, deep_scan))
     live_rules = Lazy(lambda: audit.live_rules(files, commands))
     host_sources = host.HostSources(files, commands, settings, documents, live_rules)
-    file_sources = file.FileSources(files, settings, socket_path, documents, live_rules)
+    served = served_sockets(files, settings.process.pid) if settings.process else []
+    file_sources = file.FileSources(files, settings, socket_path, documents, live_rules, served)
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)
-    sockets = engine_sockets(files, settings, socket_path)
+    sockets = engine_sockets(files, settings, socket_path, served)
     return {
         "engine": engine.collect(documents, socket_path),
         "host": None if remote else host.collect(host_sources),

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit, file
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import served_sockets
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess
@@ -28,7 +29,8 @@ def collect(
     known = settings or DaemonSettings(process=PROCESS)
     found: dict[str, list[dict[str, Any]]] = {}
     live_rules = Lazy(lambda: audit.live_rules(files, commands))
-    for item in file.collect(file.FileSources(files, known, "/var/run/docker.sock", documents, live_rules)):
+    served = served_sockets(files, known.process.pid) if known.process else []
+    for item in file.collect(file.FileSources(files, known, "/var/run/docker.sock", documents, live_rules, served)):
         assert set(item) - {"unreadable"} == set(scope_schema("file").fields)
         found.setdefault(item["purpose"], []).append(item)
     return found
