@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, NamedTuple
 
 _WORDS = {"null": None, **dict.fromkeys(("true", "yes", "on"), True), **dict.fromkeys(("false", "no", "off"), False)}
 _CONSTANTS = {
@@ -45,10 +45,20 @@ def parse(text: str) -> Any:
 
     A document that is too long or too deep to be anybody's settings is refused, too: ValueError.
     """
+    return _bounded(text, lambda: json.loads(text) if text.lstrip().startswith("{") else _document(text))
+
+
+def scalar(text: str) -> Any:
+    """Return the value of one line that may be a scalar or a flow collection; ValueError for anything else."""
+    return _bounded(text, lambda: _value(_Line(1, 0, _without_comment(text.strip())), text.strip()))
+
+
+def _bounded(text: str, read: Callable[[], Any]) -> Any:
+    """Return what is read of the text; ValueError where it is too long or too deep."""
     if len(text) > _LONGEST:
         raise ValueError(f"it is longer than {_LONGEST} characters")
     try:
-        value = json.loads(text) if text.lstrip().startswith("{") else _document(text)
+        value = read()
         _check_depth(value, DEEPEST)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
@@ -70,18 +80,6 @@ def _check_depth(value: Any, left: int) -> None:
         raise ValueError(_TOO_DEEP)
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_depth(item, left - 1)
-
-
-def scalar(text: str) -> Any:
-    """Return the value of one line that may be a scalar or a flow collection; ValueError for anything else."""
-    if len(text) > _LONGEST:
-        raise ValueError(f"it is longer than {_LONGEST} characters")
-    try:
-        value = _value(_Line(1, 0, _without_comment(text.strip())), text.strip())
-        _check_depth(value, DEEPEST)
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    return value
 
 
 def _refusal(line: _Line) -> ValueError:
