@@ -28,7 +28,6 @@ _DAEMON = {
     "seccomp_profile": "builtin",
     "security_options": _SECURITY_OPTIONS,
 }
-_SOCKETS = ("/run/docker.sock",)
 #: What the engine fills in where a description says nothing; the rest of what the audit reads is empty.
 _HOST_CONFIG: dict[str, Any] = {
     **dict.fromkeys(("CapAdd", "CapDrop", "SecurityOpt", "Ulimits", "Devices", "DeviceRequests", "DeviceCgroupRules")),
@@ -118,7 +117,7 @@ def judge(
         volumes=volumes,
     )
     nobody = ProcessTable()
-    collected = container_evidence.collect(documents, _ANY_HOST, nobody, _DAEMON, _SOCKETS)
+    collected = container_evidence.collect(documents, _ANY_HOST, nobody, _DAEMON, ())
     for described, found in zip(containers, collected):
         found["unreadable"].update(described.unknown)
     evidence = {

@@ -72,10 +72,10 @@ def activated_sockets(files: FileSystem, served: Sequence[str]) -> list[str]:
     return sorted({*served}.intersection(served_sockets(files, 1))) if served else []
 
 
-def holds_socket(files: FileSystem, path: str, engines: Iterable[str]) -> bool:
+def holds_socket(files: FileSystem, path: str, engines: Iterable[str] = ()) -> bool:
     """Tell whether the path is an engine's socket or a directory with one somewhere below it.
 
-    `engines` are the sockets of this host's engine, which can be anywhere, without symbolic links. `/var` counts
+    `engines` are the sockets of this host's engine besides the usual ones, without symbolic links. `/var` counts
     although it leads to `/run` by such a link only: where it does not, it holds the socket itself.
     """
     sockets = {*_SOCKETS, *engines}

@@ -19,7 +19,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.documen
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import Secret, SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State
 
-_SOCKETS = ("/run/docker.sock",)
 _BUILT_IN = ("", "builtin", "unconfined")
 #: Seconds for a large image over a slow line.
 _PULL_TIMEOUT = 1800.0
@@ -72,7 +71,7 @@ class WorkloadHost:
                 if not path:
                     continue
                 for control, found in (
-                    ("container_no_engine_socket", holds_socket(self._files, path, _SOCKETS)),
+                    ("container_no_engine_socket", holds_socket(self._files, path)),
                     (
                         "container_no_sensitive_mounts",
                         is_sensitive(self._files, path, not mount["read_only"], DATA_ROOT),
