@@ -97,6 +97,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import inspect_all
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.kernel import selinux_mode
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -111,8 +112,7 @@ def containers(all_of_them: bool) -> dict[str, tuple[str, bool]]:
     """
     try:
         with EngineApi(DEFAULT_SOCKET) as api:
-            listed = api.get("/containers/json?all=true")
-            documents = list(api.get_each([f"/containers/{entry['Id']}/json" for entry in listed]))
+            documents = list(inspect_all(api))
     except EngineError as error:
         if error.status == "absent" or (error.status == "stopped" and not all_of_them):
             return {}

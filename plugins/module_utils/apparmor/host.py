@@ -19,6 +19,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import (
     EngineError,
     InputError,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import inspect_all
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
     CommandRunner,
@@ -55,12 +56,11 @@ class Container(NamedTuple):
 def containers(engine: EngineReader) -> dict[str, Container] | None:
     """Return all containers by their ids; None where no engine answers, which need not mean that there are none."""
     try:
-        listed = engine.get("/containers/json?all=1")
+        documents = list(inspect_all(engine))
     except EngineError as error:
         if error.status in ("absent", "stopped"):
             return None
         raise
-    documents = engine.get_each([f"/containers/{entry['Id']}/json" for entry in listed])
     return {item["Id"]: Container(item["Name"].lstrip("/"), item.get("AppArmorProfile") or "") for item in documents}
 
 

@@ -41,7 +41,7 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
             ) from None
         raise
     version = _checked_version(answer)
-    containers = list(_inspect_all(reader))
+    containers = list(inspect_all(reader))
     # after the containers, so that it has the volumes of all of them
     volumes = expect_object(reader.get("/volumes"), "/volumes")
     return EngineDocuments(
@@ -54,8 +54,8 @@ def read_documents(reader: EngineReader, files: FileSystem) -> EngineDocuments:
     )
 
 
-def _inspect_all(reader: EngineReader) -> Iterator[dict[str, Any]]:
-    """Inspect what is listed; a container that was removed since then is left out."""
+def inspect_all(reader: EngineReader) -> Iterator[dict[str, Any]]:
+    """Inspect all containers; one that is removed meanwhile is left out. EngineError when the engine does not tell."""
     listed = expect_objects(reader.get("/containers/json?all=1"), "/containers/json")
     ids = [entry.get("Id") for entry in listed]
     if not all(isinstance(name, str) and name.isalnum() for name in ids):

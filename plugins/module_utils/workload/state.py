@@ -11,7 +11,11 @@ from urllib.parse import quote
 
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import expect_object, expect_objects
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import (
+    expect_object,
+    expect_objects,
+    inspect_all,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader
 from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
 
@@ -55,8 +59,7 @@ def read(reader: EngineReader, images: Iterable[str]) -> State:
         if error.status in ("absent", "stopped"):
             return State()
         raise
-    listed = expect_objects(reader.get("/containers/json?all=1"), "/containers/json")
-    inspected = reader.get_each([f"/containers/{entry['Id']}/json" for entry in listed])
+    inspected = list(inspect_all(reader))
     volumes = expect_object(reader.get("/volumes"), "/volumes").get("Volumes")
     return State(
         present=True,
