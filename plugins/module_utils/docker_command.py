@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
 from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import (
+    SOCKET,
     StoppedEngineError,
     refuse_to_start,
 )
 
-ENGINE = f"unix://{DEFAULT_SOCKET}"
+ENGINE = f"unix://{SOCKET}"
 #: The option outweighs root's current context, DOCKER_CONTEXT and DOCKER_HOST, which may lead to another host's engine.
 COMMAND = ("docker", "--host", ENGINE)
 

@@ -10,7 +10,8 @@ import os
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
 
-_SOCKET = "/run/docker.sock"
+#: Of the host's own engine.
+SOCKET = "/run/docker.sock"
 _SYSTEMD = "/run/systemd/system"
 
 
@@ -26,8 +27,8 @@ def is_stopped() -> bool:
     return states[1:] == ["active"] and states[0] in ("inactive", "failed")
 
 
-def refuse_to_start(path: str = _SOCKET) -> None:
+def refuse_to_start(path: str = SOCKET) -> None:
     """Raise StoppedEngineError where a connection to the socket at `path` would start the engine."""
-    if os.path.realpath(path) == os.path.realpath(_SOCKET) and is_stopped():
+    if os.path.realpath(path) == os.path.realpath(SOCKET) and is_stopped():
         reason = "docker.service is stopped, and docker.socket would start it: start it yourself."
         raise StoppedEngineError("stopped", reason)

@@ -373,8 +373,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import SOCKET
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import OPTIONS, hidden
-from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import SOCKET, bring_about
+from ansible_collections.breakwater.docker.plugins.module_utils.workload.run import bring_about
 
 
 def main() -> None:

@@ -18,9 +18,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess, scan
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import SOCKET
 
 UNIT = "docker.service"
-DEFAULT_SOCKET = "/run/docker.sock"
+DEFAULT_SOCKET = SOCKET
 #: Where `GET /info` shows what a key has come to; all of them are there since 20.10.
 _SHOWN_AS = {
     "debug": "Debug",

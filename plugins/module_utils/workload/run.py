@@ -14,7 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import (
     SubprocessRunner,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.redact import HIDDEN, holds_secret
-from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
+from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import SOCKET, StoppedEngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.workload import document as documents
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import Workload, numeric, parse
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.document import DIGEST, Surroundings
@@ -31,7 +31,6 @@ from ansible_collections.breakwater.docker.plugins.module_utils.workload.rollout
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.secrets import SecretStore
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.state import State, read
 
-SOCKET = "/run/docker.sock"
 #: Seconds beyond a container's own time to end.
 _GRACE = 60
 #: The engine's own for a container that names none, and what is waited for one that may take for ever (-1).
