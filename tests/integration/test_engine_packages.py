@@ -276,11 +276,8 @@ def test_package_that_needs_one_of_several_is_not_removed_with_the_last() -> Non
     with started(f"{NAME}-alternatives", APT.image, "systemctl is-system-running --wait") as host:
         host.run(ALTERNATIVES)
         for options in (("--check",), ()):
-            module = ("-m", "breakwater.docker.docker_packages", "-a", '{"absent": ["one", "other"]}')
-            run_of_it = ansible_runs.start("ansible", host.name, "-i", f"{host.name},", *module, *options)
-            said = ansible_runs.finished(run_of_it)
-            assert re.search(r'"kept": \{\s*"other": \[\s*"production"\s*\](?s:.*)"removed": \[\s*"one"\s*\]', said), (
-                said
-            )
+            removal = ansible_runs.start_module("docker_packages", host.name, *options, absent=["one", "other"])
+            said = ansible_runs.finished(removal)
+            assert re.search(KEPT_AND_REMOVED, said), said
         left = host.run("dpkg-query -W -f '${Package}:${db:Status-Status} ' other production; dpkg -s one || true")
         assert left == "other:installed production:installed "
