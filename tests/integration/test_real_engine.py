@@ -110,6 +110,7 @@ def host() -> Iterator[container_host.ContainerHost]:
         machine.run("docker create --name data -v shared:/data busybox:local true")
         for name, options in CONTAINERS.items():
             machine.run(f"docker run -d --name {name} {options} busybox:local sleep 1000")
+        machine.run("docker run -d --name failing --restart always -p 81:80 busybox:local false")
         yield machine
 
 
@@ -171,6 +172,11 @@ def test_the_kernels_view_is_what_the_process_sees(first: Audit, host: container
 def test_a_container_that_does_not_run_is_judged_too(first: Audit) -> None:
     assert first.statuses("container_memory_limited")["data"] == "fail"
     assert first.statuses("container_kernel_agrees")["data"] == "not_applicable"
+
+
+def test_a_container_that_starts_again_and_again_is_judged_by_what_it_will_publish(first: Audit) -> None:
+    assert first.statuses("container_no_low_ports")["failing"] == "fail"
+    assert first.statuses("container_ports_on_named_address")["failing"] == "fail"
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,15 @@ def _subject(doc: Document, estate: _Estate) -> _Subject:
     return _Subject(doc, estate, environment, *_kernel_view(doc, estate))
 
 
+def _runs(doc: Document) -> bool:
+    """Tell whether it has a process: the engine says it of one as well that waits for its next start."""
+    return doc.boolean("State", "Running") and not doc.boolean("State", "Restarting")
+
+
 def _kernel_view(doc: Document, estate: _Estate) -> tuple[dict[str, Any] | None, str]:
     """Return what the kernel says of its first process, None where it does not run; or why that can't be read."""
     try:
-        if not doc.boolean("State", "Running"):
+        if not _runs(doc):
             return None, ""
         pid = doc.integer("State", "Pid")
         if all(pid != seen for seen, _name in estate.processes.containers.get(doc.string("Id"), ())):
@@ -239,7 +244,7 @@ _FIELDS = {
     "image_id": lambda s: s.doc.string("Image"),
     "image_current": _image_current,
     "state": lambda s: s.doc.string("State", "Status"),
-    "running": lambda s: s.doc.boolean("State", "Running"),
+    "running": lambda s: _runs(s.doc),
     "user": lambda s: s.doc.string("Config", "User"),
     "user_is_root": _user_is_root,
     "privileged": lambda s: s.doc.boolean("HostConfig", "Privileged"),
@@ -262,7 +267,7 @@ _FIELDS = {
     "userns_mode": lambda s: s.doc.string("HostConfig", "UsernsMode"),
     "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),
     "cgroup_namespace": lambda s: s.doc.string("HostConfig", "CgroupnsMode"),
-    "published_ports": lambda s: container_ports.published(s.doc),
+    "published_ports": lambda s: container_ports.published(s.doc, _runs(s.doc)),
     "socket_mounts": lambda s: s.estate.mounts.sockets(s.doc),
     "sensitive_mounts": lambda s: s.estate.mounts.sensitive(s.doc),
     "shared_mounts": lambda s: propagating(s.doc),

@@ -11,9 +11,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import Binding, bindings
 
 
-def published(container: Document) -> list[dict[str, Any]]:
+def published(container: Document, running: bool) -> list[dict[str, Any]]:
     """Return the ports in the order of the container's; 0 is one that the engine chooses at the start."""
-    running = container.boolean("State", "Running")
     found = bindings(container, "NetworkSettings", "Ports") if running else _configured(container)
     return [
         {

@@ -182,6 +182,21 @@ def test_stopped_container_has_no_kernel_view(tmp_path: Path) -> None:
     assert (found["kernel_seccomp"], found["ssh_servers"], found["kernel_deviations"]) == (None, [], [])
 
 
+def test_container_between_two_starts_is_judged_as_a_stopped_one(tmp_path: Path) -> None:
+    # what the engine says of one with `--restart always` that fails at once
+    waiting = {"Status": "restarting", "Running": True, "Restarting": True, "Pid": 0}
+    bindings = {"80/tcp": [{"HostIp": "", "HostPort": "81"}]}
+    doc = inspected("hardened")
+    doc["State"].update(waiting)
+    doc["NetworkSettings"]["Ports"] = {}
+    doc["HostConfig"]["PortBindings"] = bindings
+    [found] = collect(tmp_path, doc)
+    assert found["unreadable"] == {}
+    assert [(port["host_port"], port["all_addresses"]) for port in found["published_ports"]] == [(81, True)]
+    assert (found["state"], found["running"], found["kernel_uid"]) == ("restarting", False, None)
+    assert (found["ssh_servers"], found["kernel_deviations"]) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("options", "default", "expected"),
     [
