@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # How "docker exec" was used, from the audit log's end. Only counts leave: a command line can hold secrets.
-# Sources: auditd's log format (EXECVE records), docker container exec's options.
+# Sources: auditd's log format (EXECVE records), the options of docker container exec and of docker compose exec.
 
 from __future__ import annotations
 
@@ -22,7 +22,20 @@ _RECORD = re.compile(r"^(?:node=\S+ )?type=EXECVE msg=audit\((\d+)\.\d+:\d+\): (
 #: At the beginning of a line, as an argument of a command can look the same.
 _STAMP = re.compile(r"^(?:node=\S+ )?type=\w+ msg=audit\((\d{1,11})\.", re.MULTILINE | re.ASCII)
 _ARGUMENT = re.compile(r'\ba(\d+)=(?:"([^"]*)"|([0-9A-F]+))')
-_EXEC_VALUES = {"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys"}
+_EXEC_VALUES = {"-e", "--env", "--env-file", "-u", "--user", "-w", "--workdir", "--detach-keys", "--index"}
+_COMPOSE_VALUES = {
+    "--ansi",
+    "--env-file",
+    "-f",
+    "--file",
+    "--parallel",
+    "--profile",
+    "--progress",
+    "--project-directory",
+    "-p",
+    "--project-name",
+    "--workdir",
+}
 _GLOBAL_VALUES = {
     "--config",
     "-c",
@@ -38,9 +51,10 @@ _GLOBAL_VALUES = {
 
 
 def collect(files: FileSystem, commands: CommandRunner, live: AuditRules, client: str) -> dict[str, Any]:
-    """Return how often `docker exec` is in the log's last LOG_LIMIT bytes, and `since` when these reach back.
+    """Return how often `docker exec`, or Compose's, is in the log's last LOG_LIMIT bytes.
 
-    `recorded` tells whether the kernel's rules record the program `client`, without which the counts say nothing.
+    `since` is the time of the first of them; `recorded` tells whether the kernel's rules record the program `client`,
+    without which the counts say nothing.
     UnreadableError or OSError where the log can't be read.
     """
     recorded = live.records_execution(client)
@@ -55,7 +69,7 @@ def collect(files: FileSystem, commands: CommandRunner, live: AuditRules, client
 
 
 def summarise(log: str) -> dict[str, Any]:
-    """Count the uses of `docker exec` in an audit log's text."""
+    """Count the uses of `docker exec` and of Compose's in an audit log's text."""
     counts = {"total": 0, "privileged": 0, "root": 0}
     for arguments in _command_lines(log):
         options = _exec_options(arguments)
@@ -91,12 +105,21 @@ def _decode(coded: str) -> str:
 
 
 def _exec_options(arguments: Sequence[str]) -> dict[str, str] | None:
-    """Return the options of a `docker exec` before the container's name; None for any other command."""
-    if not arguments or arguments[0].rpartition("/")[2] != "docker":
+    """Return the options of an exec before the container's or service's name; None for any other command.
+
+    The plugin that `docker compose` starts has the same words again, `compose` among them, and is not counted twice.
+    """
+    program = arguments[0].rpartition("/")[2] if arguments else ""
+    if program == "docker-compose":
+        rest = _skip_options(arguments[1:], _COMPOSE_VALUES, {})
+    elif program == "docker":
+        rest = _skip_options(arguments[1:], _GLOBAL_VALUES, {})
+        if rest[:1] == ["container"]:
+            rest = rest[1:]
+        elif rest[:1] == ["compose"]:
+            rest = _skip_options(rest[1:], _COMPOSE_VALUES, {})
+    else:
         return None
-    rest = _skip_options(arguments[1:], _GLOBAL_VALUES, {})
-    if rest[:1] == ["container"]:
-        rest = rest[1:]
     if rest[:1] != ["exec"]:
         return None
     options: dict[str, str] = {}

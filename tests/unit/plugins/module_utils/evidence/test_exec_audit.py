@@ -38,7 +38,12 @@ def record(*arguments: str, number: int = 1) -> str:
         ("docker -H unix:///run/docker.sock exec -u root web sh", 0, 1),
         ("/usr/bin/docker container exec -u root web sh", 0, 1),
         ("docker --context exec exec --privileged web sh", 1, 0),
+        ("docker compose exec web true", 0, 0),
+        ("docker compose -f /srv/shop/compose.yaml -p shop exec --privileged web sh", 1, 0),
+        ("docker --context prod compose --profile=all exec --index 2 -Tu root web sh", 0, 1),
+        ("/usr/local/bin/docker-compose --project-name exec exec --privileged --user 0 web sh", 1, 1),
         # options of the command in the container are none of docker's
+        ("docker compose exec web sudo -u root --privileged", 0, 0),
         ("docker exec web sudo -u root --privileged", 0, 0),
         ("docker exec -e --privileged web true", 0, 0),
         ("docker exec -w /root -- web --privileged", 0, 0),
@@ -49,7 +54,21 @@ def test_options_of_docker_exec_are_told_apart(line: str, privileged: int, root:
     assert (found["total"], found["privileged"], found["root"]) == (1, privileged, root)
 
 
-@pytest.mark.parametrize("line", ["docker run --privileged web", "dockerd exec", "docker ps", "docker", "sh -c docker"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("docker run --privileged web", "dockerd exec", "docker ps", "docker", "sh -c docker"),
+        *(
+            "docker compose run --privileged web",
+            "docker compose",
+            "docker compose -p exec up",
+            "docker-compose up exec",
+        ),
+        # which the first word's record has told already
+        "/usr/libexec/docker/cli-plugins/docker-compose compose exec --privileged web sh",
+        "/usr/libexec/docker/cli-plugins/docker-compose --context prod compose exec --privileged web sh",
+    ],
+)
 def test_other_commands_do_not_count(line: str) -> None:
     assert exec_audit.summarise(record(*line.split()))["total"] == 0
 
