@@ -31,6 +31,15 @@ class Accounts(NamedTuple):
         return self.groups.get(gid, str(gid))
 
 
+def names_root(user: str) -> bool:
+    """Tell whether USER of an image, or `--user` of a command, is root by its name or number; none given means it, too.
+
+    The engine takes `00` and `+0` for a number.
+    """
+    name = user.partition(":")[0]
+    return name == "root" or name.lstrip("+-").strip("0") == ""
+
+
 def read_accounts(files: FileSystem) -> Accounts:
     """Read /etc/passwd and /etc/group; a file that can't be read counts as empty, so numbers stay numbers."""
     users: dict[int, str] = {}

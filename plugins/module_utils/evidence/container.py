@@ -12,6 +12,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
     container_limits,
     container_ports,
 )
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import names_root
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import (
     MountTable,
     propagating,
@@ -210,9 +211,7 @@ def _health_check(subject: _Subject) -> bool:
 
 def _user_is_root(subject: _Subject) -> bool:
     """Tell whether it is root by its name or number, or, of every name, by what the kernel says of its process."""
-    user = subject.doc.string("Config", "User").partition(":")[0]
-    # the engine takes +0 for a number
-    by_name = user == "root" or user.lstrip("+-").strip("0") == ""
+    by_name = names_root(subject.doc.string("Config", "User"))
     return by_name or bool(subject.kernel and subject.kernel["is_root"])
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import names_root
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.audit import AuditRules
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
@@ -78,7 +79,7 @@ def summarise(log: str) -> dict[str, Any]:
         counts["total"] += 1
         counts["privileged"] += _is_on(options.get("--privileged"))
         user = options.get("-u", options.get("--user", ""))
-        counts["root"] += user.partition(":")[0] in {"root", "0"}
+        counts["root"] += bool(user) and names_root(user)
     first = _STAMP.search(log)
     since = datetime.fromtimestamp(int(first.group(1)), timezone.utc) if first else None
     return {**counts, "since": since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else None}

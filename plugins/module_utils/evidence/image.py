@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import MissingDocumentError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import image_history, sprawl
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import names_root
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_base import BaseImages, base_of
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.image_signature import Signatures
@@ -32,7 +33,6 @@ Value = TypeVar("Value")
 #: Two requests are made for each image, used ones first; of what lies beyond only the names are told.
 IMAGE_LIMIT = 500
 _ID = re.compile("[A-Za-z0-9:]+")
-_ROOT_USERS = ("", "root", "0")
 #: Dates before Docker's first release are those of a reproducible build, which hides when it was.
 _FIRST_YEAR = 2013
 _SECONDS_PER_DAY = 86400
@@ -136,7 +136,7 @@ def _object(reader: EngineReader | None, entry: Mapping[str, Any], estate: _Esta
         "repositories": lambda doc: sorted({repository(name) for name in (*_digests(doc), *sprawl.names(doc.raw))}),
         "size_mib": lambda doc: doc.integer("Size") >> 20,
         "user": from_image(lambda doc: _config(doc, "User", "")),
-        "runs_as_root": from_image(lambda doc: _config(doc, "User", "").partition(":")[0] in _ROOT_USERS),
+        "runs_as_root": from_image(lambda doc: names_root(_config(doc, "User", ""))),
         "healthcheck": from_image(lambda doc: _config(doc, "Healthcheck", {}).get("Test") not in (None, [], ["NONE"])),
         "exposes_ssh": from_image(lambda doc: "22/tcp" in _config(doc, "ExposedPorts", {})),
         "environment_secrets": from_image(_environment_secrets),

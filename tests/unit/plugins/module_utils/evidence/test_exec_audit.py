@@ -33,6 +33,8 @@ def record(*arguments: str, number: int = 1) -> str:
         ("docker exec -u0:0 web sh", 0, 1),
         ("docker exec -itu root web sh", 0, 1),
         ("docker exec --user=root:root web sh", 0, 1),
+        ("docker exec --user=+0 web sh", 0, 1),
+        ("docker exec -u 00 web sh", 0, 1),
         ("docker exec --user 1000 web sh", 0, 0),
         ("docker exec -u rooted web sh", 0, 0),
         ("docker -H unix:///run/docker.sock exec -u root web sh", 0, 1),

@@ -85,7 +85,19 @@ def test_the_evidence_of_an_image_fits_its_schema_and_holds_no_value(files: Loca
 
 @pytest.mark.parametrize(
     ("user", "root"),
-    [("", 1), ("0", 1), ("root", 1), ("root:www-data", 1), ("0:0", 1), ("1000", 0), ("www-data:root", 0), (None, 1)],
+    [
+        *(
+            ("", 1),
+            ("0", 1),
+            ("root", 1),
+            ("root:www-data", 1),
+            ("0:0", 1),
+            ("1000", 0),
+            ("www-data:root", 0),
+            (None, 1),
+        ),
+        *(("00", 1), ("+0:0", 1), ("+1000", 0)),
+    ],
 )
 def test_users_that_are_root(files: LocalFileSystem, user: str, root: int) -> None:
     found = collect(files, Answers({**INSPECTION, "Config": {"User": user}}), [ENTRY])[0]
