@@ -25,7 +25,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -70,7 +70,7 @@ def collect(
     `daemon` is the daemon's evidence, for the defaults it gives; `engine_sockets` are the paths by which it is reached.
     """
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
-    data_root = daemon["data_root"] or DATA_ROOT
+    data_root = resolve(files, daemon["data_root"] or DATA_ROOT)
     mounts = MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected))
     neighbours = neighbourhood(inspected)
     estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, neighbours, documents.info)

@@ -87,8 +87,11 @@ def holds_socket(files: FileSystem, path: str, engines: Iterable[str] = ()) -> b
 
 
 def is_sensitive(files: FileSystem, path: str, writable: bool, data_root: str) -> bool:
-    """Tell whether the path is one of the system's own; it is judged by where it leads, not by how it is written."""
+    """Tell whether the path is one of the system's own, or has the engine's data in it.
+
+    It is judged by where it leads, not by how it is written; `data_root` has no symbolic links.
+    """
     real = resolve(files, path)
     if not writable and _within(real, _HARMLESS_TO_READ):
         return False
-    return real in _SYSTEM_ROOTS or _within(real, (*_SYSTEM_TREES, data_root))
+    return real in _SYSTEM_ROOTS or _within(real, (*_SYSTEM_TREES, data_root)) or _within(data_root, (real,))

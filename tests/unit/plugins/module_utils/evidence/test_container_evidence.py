@@ -418,6 +418,25 @@ def test_host_paths_by_what_they_are(
     assert (found["socket_mounts"] != [], found["sensitive_mounts"] != []) == (socket, sensitive)
 
 
+@pytest.mark.parametrize(
+    ("data_root", "source", "sensitive"),
+    [
+        ("/srv/docker", "/srv/docker/volumes", True),
+        ("/srv/docker", "/srv", True),  # with every other container's files in it
+        ("/srv/docker/100000.100000", "/srv/docker", True),
+        ("/srv/docker", "/srv/dock", False),
+        ("/srv/docker", "/srv/data", False),
+        ("/link/docker", "/srv/docker/overlay2", True),
+        ("/link/docker", "/srv", True),
+    ],
+)
+def test_the_engines_data_wherever_it_is(tmp_path: Path, data_root: str, source: str, sensitive: bool) -> None:
+    (tmp_path / "link").symlink_to("/srv")
+    mount = {"Type": "bind", "Source": source, "Destination": "/x", "RW": True, "Propagation": "rprivate"}
+    found = evidence(tmp_path, {"Mounts": [mount]}, data_root=data_root)
+    assert found["sensitive_mounts"] == [source] * sensitive
+
+
 def test_volumes_of_containers(tmp_path: Path) -> None:
     doc = inspected("stopped")
     data = {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Propagation": ""}
