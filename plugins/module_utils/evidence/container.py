@@ -25,6 +25,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.contain
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import binding_addresses
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT, resolve
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons import stated
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
@@ -48,6 +49,8 @@ class _Estate(NamedTuple):
     neighbours: Neighbourhood
     info: Mapping[str, Any]
     """The engine's `/info`."""
+    addresses: Mapping[str, str]
+    """The host's address, by network, on which ports are published that name none."""
 
 
 class _Subject(NamedTuple):
@@ -73,7 +76,8 @@ def collect(
     data_root = resolve(files, daemon["data_root"] or DATA_ROOT)
     mounts = MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected))
     neighbours = neighbourhood(inspected)
-    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, neighbours, documents.info)
+    addresses = binding_addresses(documents.networks)
+    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, neighbours, documents.info, addresses)
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
 
 
@@ -266,7 +270,7 @@ _FIELDS = {
     "userns_mode": lambda s: s.doc.string("HostConfig", "UsernsMode"),
     "cgroup_parent": lambda s: s.doc.string("HostConfig", "CgroupParent"),
     "cgroup_namespace": lambda s: s.doc.string("HostConfig", "CgroupnsMode"),
-    "published_ports": lambda s: container_ports.published(s.doc, _runs(s.doc)),
+    "published_ports": lambda s: container_ports.published(s.doc, _runs(s.doc), s.estate.addresses),
     "socket_mounts": lambda s: s.estate.mounts.sockets(s.doc),
     "sensitive_mounts": lambda s: s.estate.mounts.sensitive(s.doc),
     "shared_mounts": lambda s: propagating(s.doc),

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Iterator
+from typing import Any, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import Binding, bindings
 
 
-def published(container: Document, running: bool) -> list[dict[str, Any]]:
-    """Return the ports in the order of the container's; 0 is one that the engine chooses at the start."""
-    found = bindings(container, "NetworkSettings", "Ports") if running else _configured(container)
+def published(container: Document, running: bool, addresses: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the ports in the order of the container's; 0 is one that the engine chooses at the start.
+
+    `addresses` are the host's, by network, on which it publishes a port that names none.
+    """
+    found = bindings(container, "NetworkSettings", "Ports") if running else _configured(container, addresses)
     return [
         {
             "container_port": at.container_port,
@@ -25,12 +28,15 @@ def published(container: Document, running: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _configured(container: Document) -> Iterator[Binding]:
-    yield from bindings(container, "HostConfig", "PortBindings")
+def _configured(container: Document, addresses: Mapping[str, str]) -> Iterator[Binding]:
+    mode = container.string("HostConfig", "NetworkMode")
+    unnamed = addresses.get("bridge" if mode == "default" else mode, "")
+    for at in bindings(container, "HostConfig", "PortBindings"):
+        yield at._replace(address=at.address or unnamed)
     if container.has("HostConfig", "PublishAllPorts") and container.boolean("HostConfig", "PublishAllPorts"):
         exposed = container.mapping("Config", "ExposedPorts") if container.has("Config", "ExposedPorts") else {}
         bound = container.mapping("HostConfig", "PortBindings")
-        yield from (Binding(port, "", "") for port in sorted(exposed) if not bound.get(port))
+        yield from (Binding(port, unnamed, "") for port in sorted(exposed) if not bound.get(port))
 
 
 def _is_unspecified(address: str) -> bool:

@@ -15,6 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import (
     allows_icc,
+    binding_address,
     bindings,
     bridge_filtered,
     is_default_bridge,
@@ -77,9 +78,20 @@ def _seccomp_dangerous_calls(sources: _Sources) -> list[str]:
     return seccomp.dangerous_calls(sources.files.read_text(profile) if profile.startswith("/") else profile)
 
 
-def _icc(sources: _Sources) -> bool | None:
+def _default_bridge(sources: _Sources) -> Document | None:
     networks = (Document(raw, "a network") for raw in sources.documents.networks)
-    return next((allows_icc(network) for network in networks if is_default_bridge(network)), None)
+    return next((network for network in networks if is_default_bridge(network)), None)
+
+
+def _icc(sources: _Sources) -> bool | None:
+    bridge = _default_bridge(sources)
+    return allows_icc(bridge) if bridge else None
+
+
+def _default_address(sources: _Sources) -> str | None:
+    """Return what docker0 has, which a restart of dockerd leaves as it is while a container runs."""
+    bridge = _default_bridge(sources)
+    return (binding_address(bridge) if bridge else "") or None
 
 
 def _insecure_registries(sources: _Sources) -> list[str]:
@@ -154,7 +166,7 @@ _SETTINGS = {
     "iptables": lambda s: s.settings.get("iptables", True),
     "ip6tables": lambda s: s.settings.get("ip6tables", version_tuple(s.api.string("version", "Version")) >= (27,)),
     "userland_proxy": lambda s: s.settings.get("userland-proxy", True),
-    "default_address": lambda s: s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's default)
+    "default_address": lambda s: _default_address(s) or s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's)
     "default_ulimits": lambda s: sorted(_ulimit(*item) for item in s.settings.get("default-ulimits", {}).items()),
     "default_ipc_mode": lambda s: s.settings.get("default-ipc-mode", "private"),
     "cgroup_parent": lambda s: s.settings.get("cgroup-parent", ""),
@@ -264,6 +276,7 @@ def _contradictions(sources: _Sources) -> list[str]:
         "default-runtime": sources.api.string("info", "DefaultRuntime"),
         "no-new-privileges": _no_new_privileges(sources),
         "icc": _icc(sources),
+        "ip": _default_address(sources),
     }
     values, origin = sources.settings.values, sources.settings.sources
     return sorted(

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
@@ -42,6 +42,20 @@ def allows_icc(network: Document) -> bool | None:
     if network.string("Driver") != "bridge":
         return None
     return option(network, _BRIDGE + "enable_icc", "true").lower() != "false"
+
+
+def binding_address(network: Document) -> str:
+    """Return on which address of the host ports are published that name none; empty where the network names none."""
+    return option(network, _BRIDGE + "host_binding_ipv4", "")
+
+
+def binding_addresses(networks: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return these addresses by the networks' names; none of a network that can't be understood."""
+    return {
+        str(raw.get("Name")): binding_address(Document(raw, "a network"))
+        for raw in networks
+        if isinstance(raw.get("Options"), dict)
+    }
 
 
 def is_default_bridge(network: Document) -> bool:

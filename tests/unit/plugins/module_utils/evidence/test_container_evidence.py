@@ -43,6 +43,7 @@ def collect(
     *containers: dict[str, Any],
     info: Mapping[str, Any] | None = None,
     volumes: Iterable[dict[str, Any]] = (),
+    networks: Iterable[dict[str, Any]] | None = None,
     **daemon: Any,
 ) -> list[dict[str, Any]]:
     recording = recorded("26.1-rootful")
@@ -51,7 +52,7 @@ def collect(
         info={**recording["/info"], **(info or {})},
         containers=list(containers),
         images=recording["/images/json"],
-        networks=recording["/networks"],
+        networks=list(recording["/networks"] if networks is None else networks),
         volumes=[*recording["/volumes"]["Volumes"], *volumes],
     )
     files = LocalFileSystem(str(root))
@@ -363,6 +364,26 @@ def test_ports_that_a_stopped_container_will_publish(tmp_path: Path, publish_all
     ports = collect(tmp_path, doc)[0]["published_ports"]
     assert [port["container_port"] for port in ports] == expected
     assert [port["host_port"] for port in ports if port["all_addresses"]] == [0] * publish_all
+
+
+@pytest.mark.parametrize(
+    ("mode", "address", "everywhere"),
+    [
+        ("default", "127.0.0.1", False),
+        ("bridge", "127.0.0.1", False),
+        ("net", "", True),
+        ("gone", "", True),
+    ],
+)
+def test_port_without_an_address_gets_its_networks(tmp_path: Path, mode: str, address: str, everywhere: bool) -> None:
+    doc = inspected("stopped")
+    doc["HostConfig"].update(NetworkMode=mode, PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "8080"}]})
+    networks = recorded("26.1-rootful")["/networks"]
+    for network in networks:
+        if network["Name"] == "bridge":
+            network["Options"]["com.docker.network.bridge.host_binding_ipv4"] = "127.0.0.1"
+    [port] = collect(tmp_path, doc, networks=networks)[0]["published_ports"]
+    assert (port["host_address"], port["all_addresses"]) == (address, everywhere)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,20 @@ def test_without_default_bridge_there_is_no_icc(host: Host) -> None:
     assert host.evidence()["icc"] is None
 
 
+def test_default_address_is_what_docker0_has(host: Host) -> None:
+    # as after a restart with live-restore, while a container keeps docker0 as it was
+    dockerd(host.root)
+    host.config({"ip": "127.0.0.1"})
+    found = host.evidence()
+    assert (found["default_address"], found["config_contradictions"]) == ("0.0.0.0", ["ip"])
+    [bridge] = [net for net in host.recording["/networks"] if net["Name"] == "bridge"]
+    bridge["Options"]["com.docker.network.bridge.host_binding_ipv4"] = "127.0.0.1"
+    found = host.evidence()
+    assert (found["default_address"], found["config_contradictions"]) == ("127.0.0.1", [])
+    host.recording["/networks"].remove(bridge)
+    assert host.evidence()["default_address"] == "127.0.0.1"
+
+
 def test_unseen_process_makes_its_settings_unreadable(host: Host) -> None:
     found = host.evidence()
     assert {"log_level", "iptables", "tcp_listeners", "config_newer"} <= found["unreadable"].keys()
