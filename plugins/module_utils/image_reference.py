@@ -58,6 +58,14 @@ def parse(text: str) -> ImageReference:
     return ImageReference(full, tag[1] if tag else None if at else "latest", digest if at else None)
 
 
+def tagged(text: str) -> str | None:
+    """Return an image's full name by its tag, None for what has none: `debian` is `docker.io/library/debian:latest`."""
+    try:
+        return parse(text).tagged
+    except InputError:
+        return None
+
+
 def repository(reference: str) -> str:
     """Return the full name of an image's repository: `debian:13` is in `docker.io/library/debian`.
 

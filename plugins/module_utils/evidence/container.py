@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     confinement,
+    container_image,
     container_limits,
     container_ports,
 )
@@ -43,8 +44,8 @@ class _Estate(NamedTuple):
     files: FileSystem
     processes: ProcessTable
     daemon: Mapping[str, Any]
-    image_ids: Mapping[str, str]
-    """Image ids by the tags that point to them now."""
+    image_ids: Mapping[str | None, str]
+    """Image ids by the full names, with tags, that point to them now."""
     mounts: MountTable
     neighbours: Neighbourhood
     info: Mapping[str, Any]
@@ -74,21 +75,17 @@ def collect(
     """
     inspected = [Document(raw, f"container {raw.get('Name')}") for raw in documents.containers]
     data_root = resolve(files, daemon["data_root"] or DATA_ROOT)
-    mounts = MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected))
-    neighbours = neighbourhood(inspected)
-    addresses = binding_addresses(documents.networks)
-    estate = _Estate(files, processes, daemon, _tagged(documents.images), mounts, neighbours, documents.info, addresses)
+    estate = _Estate(
+        files,
+        processes,
+        daemon,
+        container_image.ids_by_name(documents.images),
+        MountTable(files, engine_sockets, data_root, volume_paths(documents.volumes), volume_writers(inspected)),
+        neighbourhood(inspected),
+        documents.info,
+        binding_addresses(documents.networks),
+    )
     return [gather(_subject(doc, estate), _FIELDS) for doc in inspected]
-
-
-def _tagged(images: list[dict[str, Any]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for raw in images:
-        tags, image_id = raw.get("RepoTags"), raw.get("Id")
-        for tag in tags if isinstance(tags, list) else ():
-            if isinstance(tag, str) and isinstance(image_id, str):
-                found[tag] = image_id
-    return found
 
 
 def _subject(doc: Document, estate: _Estate) -> _Subject:
@@ -219,13 +216,6 @@ def _user_is_root(subject: _Subject) -> bool:
     return by_name or bool(subject.kernel and subject.kernel["is_root"])
 
 
-def _image_current(subject: _Subject) -> bool | None:
-    name = subject.doc.string("Config", "Image")
-    tag = name if ":" in name.rpartition("/")[2] else name + ":latest"
-    current = subject.estate.image_ids.get(tag)
-    return None if current is None else current == subject.doc.string("Image")
-
-
 def _log_bounded(subject: _Subject) -> bool:
     if subject.doc.string("HostConfig", "LogConfig", "Type") != "json-file":
         return True  # of those that keep logs on the host, only this one keeps everything by default
@@ -245,7 +235,7 @@ _FIELDS = {
     "name": lambda s: s.doc.string("Name").lstrip("/"),
     "image": lambda s: s.doc.string("Config", "Image"),
     "image_id": lambda s: s.doc.string("Image"),
-    "image_current": _image_current,
+    "image_current": lambda s: container_image.is_current(s.doc, s.estate.image_ids),
     "state": lambda s: s.doc.string("State", "Status"),
     "running": lambda s: _runs(s.doc),
     "user": lambda s: s.doc.string("Config", "User"),

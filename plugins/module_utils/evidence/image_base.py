@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import sprawl
-from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import parse
+from ansible_collections.breakwater.docker.plugins.module_utils.image_reference import tagged
 
 LABEL = "org.opencontainers.image.base.name"
 
@@ -27,7 +26,7 @@ class BaseImages:
     def is_current(self, image: Document) -> bool | None:
         """Tell whether the image begins with the layers that its base has now; None where that can't be known."""
         base = base_of(image)
-        identifier = self._by_name().get(_full_name(base)) if base else None
+        identifier = self._by_name().get(tagged(base)) if base else None
         if identifier is None:
             return None
         if identifier not in self._layers:
@@ -38,7 +37,7 @@ class BaseImages:
     def _by_name(self) -> Mapping[str | None, str]:
         if self._ids is None:
             self._ids = {
-                _full_name(tag): str(entry.get("Id") or "") for entry in self._listed for tag in sprawl.names(entry)
+                tagged(tag): str(entry.get("Id") or "") for entry in self._listed for tag in sprawl.names(entry)
             }
             self._ids.pop(None, None)
         return self._ids
@@ -51,11 +50,3 @@ def base_of(image: Document) -> str | None:
         raise UnreadableError(f"{image.name}: Config.Labels is not an object")
     name = labels.get(LABEL)
     return name if isinstance(name, str) and name else None
-
-
-def _full_name(reference: str) -> str | None:
-    """Return an image's name with its registry and tag: `debian` is `docker.io/library/debian:latest`."""
-    try:
-        return parse(reference).tagged
-    except InputError:
-        return None
