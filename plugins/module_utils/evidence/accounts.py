@@ -67,7 +67,7 @@ def _entries(files: FileSystem, path: str, fields: int) -> list[list[str]]:
 def group_members(commands: CommandRunner, accounts: Accounts, name: str) -> list[str] | None:
     """Return who is in the group, by primary group as well, sorted; None where there is no such group.
 
-    getent asks the directory services too. UnreadableError when it can't be run.
+    root, who needs no group, is left out. getent asks the directory services too. UnreadableError when it can't be run.
     """
     result = commands.run(("getent", "group", name))
     if result.rc == _UNKNOWN_KEY:
@@ -77,4 +77,4 @@ def group_members(commands: CommandRunner, accounts: Accounts, name: str) -> lis
         raise UnreadableError(f"getent group {name} failed: {result.stderr.strip() or 'its answer is not an entry'}")
     listed = {member for member in entry[3].split(",") if member}
     primary = {user for user, gid in accounts.primary_groups.items() if gid == int(entry[2])}
-    return sorted(listed | primary)
+    return sorted((listed | primary) - {"root"})
