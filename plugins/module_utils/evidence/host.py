@@ -32,7 +32,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 
 _CLIENTS = ("/usr/bin/docker", "/usr/local/bin/docker")
 #: Packages that bring the engine and its runtimes; their changelogs name the vulnerabilities that were mended.
-_PACKAGES = ("docker.io", "moby-engine", "containerd", "runc")
+#: docker.io is Debian's and Ubuntu's, docker Amazon Linux's and SUSE's, and moby's are Fedora's and Azure Linux's.
+_PACKAGES = (
+    *("docker.io", "docker-stable", "moby-engine", "docker"),
+    *("containerd", "moby-containerd", "runc", "moby-runc"),
+)
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 _ENVIRONMENT_FILES = ("/etc/environment", "/etc/profile", "/etc/bash.bashrc")
 _CONTENT_TRUST = re.compile(r"^[ \t]*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
@@ -124,7 +128,7 @@ def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[s
     if present:
         texts.append(commands.run(("gzip", "-dc", *present)).stdout)
     if exists(files, "/usr/lib/sysimage/rpm") or exists(files, "/var/lib/rpm"):
-        texts.extend(commands.run(("rpm", "-q", "--changelog", name)).stdout for name in _PACKAGES)
+        texts.append(commands.run(("rpm", "-q", "--changelog", *_PACKAGES)).stdout)
     return sorted({identifier for text in texts for identifier in _CVE.findall(text)})
 
 

@@ -81,6 +81,15 @@ def test_a_group_that_is_missing_has_no_members(files: LocalFileSystem, commands
     assert found["docker_group_members"] == []
 
 
+@pytest.mark.parametrize("group", ["docker:x:993:root,ada", "root:x:0:ada"])
+def test_root_needs_no_group(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path], group: str
+) -> None:
+    put("/etc/passwd", PASSWD)
+    commands.answer("getent group", group)
+    assert accounts.group_members(commands, accounts.read_accounts(files), group.partition(":")[0]) == ["ada"]
+
+
 def test_names_of_accounts(files: LocalFileSystem, put: Callable[..., Path]) -> None:
     assert accounts.read_accounts(files).user(0) == "0"
     put("/etc/passwd", PASSWD)
@@ -253,8 +262,11 @@ def test_mended_vulnerabilities_come_from_changelogs(
     put("/usr/share/doc/docker.io/changelog.Debian.gz")
     assert host.mended_vulnerabilities(files, commands) == ["CVE-2026-34040", "CVE-2026-41568"]
     put("/var/lib/rpm/rpmdb.sqlite")
-    commands.answer("rpm -q --changelog runc", "- fix CVE-2025-31133\n")
+    # of what is not installed rpm says so among the rest
+    told = "package docker.io is not installed\n* Amazon\n- fix CVE-2025-31133\n"
+    commands.answer("rpm -q --changelog", told, rc=1)
     assert "CVE-2025-31133" in host.mended_vulnerabilities(files, commands)
+    assert {"docker", "moby-engine", "runc"} <= set(commands.asked[-1].split())
 
 
 def test_sprawl_is_counted() -> None:
