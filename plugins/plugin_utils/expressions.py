@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any, Mapping
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.functions import RESULT_KINDS, RuleFunctions
@@ -98,7 +99,7 @@ class Expression:
             raise ExpressionError(str(error)) from None
         except ExpressionError:
             raise
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, re.error) as error:
             raise ExpressionError(f"{self.source!r} can't be decided: {error}") from None
 
     def decide(self, value: Mapping[str, Any]) -> bool:

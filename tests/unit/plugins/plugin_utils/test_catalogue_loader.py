@@ -57,7 +57,25 @@ def test_a_users_rule_joins_the_catalogue(tmp_path: Path) -> None:
         ({"tests": {"pass": [{"nam": "x"}], "fail": [{"name": "bad"}]}}, "unknown field 'nam'"),
         ({"threats": ["T9"]}, "threats is"),
         ({"id": "Own Rule"}, "lower case"),
-        ({"remediation": {"text": "x", "rolle": "y"}}, "text, role and variable only"),
+        ({"remediation": {"text": "x", "rolle": "y"}}, "write text, role and variable, each as text"),
+        ({"remediation": {"text": "x", "variable": "y"}}, "needs both role and variable, or neither"),
+        ({"profiles": []}, "it would never be judged; name baseline or strict"),
+        ({True: "true"}, "unknown key True; known keys"),
+        ({"title": 5}, "title is 5; write it as text"),
+        ({"title": None, "expect": None}, "lacks title"),
+        ({"expect": None}, "needs expect"),
+        ({"expect": True}, "expect is True; write it as text, in quotes"),
+        ({"select": False}, "select is False; write it as text, in quotes"),
+        ({"evidence": {"name": "name"}}, "evidence is .*; write it as text, in quotes"),
+        ({"rationale": 5}, "rationale is 5; write it as text"),
+        ({"manual": 1}, "manual is 1; write true, or an expression"),
+        ({"override": "no"}, "override is 'no'; write true or false, without quotes"),
+        ({"tests": []}, r"tests is \[\]; write a mapping"),
+        ({"tests": {**RULE["tests"], "passes": []}}, "tests is .*; write a mapping of pass, fail, manual"),
+        ({"tests": {"pass": {"name": "web"}, "fail": [{"name": "bad"}]}}, "tests is .*to lists of objects"),
+        ({"tests": {"pass": ["web"], "fail": [{"name": "bad"}]}}, "tests is .*to lists of objects"),
+        ({"tests": {"pass": [{"engine": None}], "fail": [{"name": "bad"}]}}, "tests is .*to lists of objects"),
+        ({"expect": "matches(name, '(')"}, "should be (pass|fail) but is error .*unterminated subpattern"),
         ({"override": True}, "overrides nothing"),
     ],
 )
@@ -71,6 +89,13 @@ def test_a_wrong_rule_is_refused_with_what_and_where(tmp_path: Path, change: dic
 def test_a_file_that_is_no_list_of_controls_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "own.yml").write_text(text)
     with pytest.raises(InputError, match=r"own\.yml"):
+        catalogue_loader.load([tmp_path / "own.yml"])
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    text = yaml.safe_dump([RULE]) + yaml.safe_dump([{**RULE, "id": "second_rule"}]).replace("- ", "  ", 1)
+    (tmp_path / "own.yml").write_text(text)
+    with pytest.raises(InputError, match=r"'expect' is there twice in .*own\.yml"):
         catalogue_loader.load([tmp_path / "own.yml"])
 
 

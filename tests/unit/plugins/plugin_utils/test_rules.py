@@ -213,10 +213,10 @@ def test_a_report_names_its_host_its_engine_and_why_nothing_was_judged() -> None
 def test_a_failure_shows_the_owners_reason_and_a_manual_control_at_least_its_remedy() -> None:
     reasoned = container(privileged=True, reasons={"not_privileged": "it loads a driver"})
     assert judged(control(), reasoned)[0].message.endswith("The owner's reason: it loads a driver")
-    [asked] = judged(control(expect=None, rationale=""), container())
+    [asked] = judged(control(manual=True, expect=None, rationale=""), container())
     assert (asked.status, asked.message) == ("manual", "Drop --privileged.")
     for question in (
-        control(expect=None, rationale="Who knows."),
+        control(manual=True, expect=None, rationale="Who knows."),
         control(manual="privileged", rationale="Who knows."),
     ):
         [asked] = judged(question, reasoned)
