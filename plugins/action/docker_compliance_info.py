@@ -51,11 +51,10 @@ class ActionModule(ActionBase):
         try:
             controls = catalogue_loader.load(user_files(self, options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
-            accepted = [
-                waiver
-                for waiver in waivers.load(user_files(self, options["waivers"]), controls)
-                if not waivers.of_scans(waiver.control)
-            ]
+            # A waiver of a control that this run does not judge is not unused.
+            judged = {compiled.control.id for compiled in chosen}
+            listed = waivers.load(user_files(self, options["waivers"]), controls)
+            accepted = [waiver for waiver in listed if waiver.control in judged]
             policy = rules.check_policy(options["policy"])
             try:
                 evidence = self._evidence(options, variables)

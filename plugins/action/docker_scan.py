@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.scan.options import CONTROLLER_OPTIONS, HOST_OPTIONS
-from ansible_collections.breakwater.docker.plugins.plugin_utils import catalogue_loader, waivers
+from ansible_collections.breakwater.docker.plugins.plugin_utils import waivers
 from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run import run_id, user_files
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport, ObjectRef
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         host = variables["inventory_hostname"]
         try:
             _check(options)
-            accepted = waivers.load(user_files(self, options["waivers"]), catalogue_loader.builtin())
+            accepted = waivers.load(user_files(self, options["waivers"]), None)
             imports = self._imports(options["imports"])
             done = self._execute_module(module_args={name: options[name] for name in HOST_OPTIONS}, task_vars=variables)
             if done.get("failed"):

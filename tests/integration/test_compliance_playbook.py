@@ -155,6 +155,18 @@ def test_bad_input_is_refused_in_a_sentence(
     assert not (audit.directory / "reports/hosts").exists()
 
 
+def test_a_waiver_of_a_control_that_the_run_leaves_out_is_not_called_unused(
+    audit: Audit, evidence: dict[str, Any], tmp_path: Path
+) -> None:
+    nothing = {"objects": "no-such-*", "expires": "2099-12-31"}
+    entries = [{**WAIVER, **nothing}, {**WAIVER, **nothing, "control": "daemon_icc_disabled"}]
+    assert audit(evidence, waivers=[yaml_file(tmp_path / "waivers.yml", entries)]).returncode == 0
+    assert len(audit.report()["hosts"][0]["unused_waivers"]) == 2
+    run = audit(evidence, waivers=[str(tmp_path / "waivers.yml")], controls=["daemon_icc_disabled"])
+    assert run.returncode == 0
+    assert [item["control"] for item in audit.report()["hosts"][0]["unused_waivers"]] == ["daemon_icc_disabled"]
+
+
 def test_a_rule_with_a_typo_is_refused(audit: Audit, evidence: dict[str, Any], tmp_path: Path) -> None:
     rule = {
         "id": "own",

@@ -163,8 +163,22 @@ def test_audit_and_scan_share_waivers_and_report(host: ContainerHost, tmp_path: 
         json.dumps(
             [
                 {"control": HIT, "objects": "vulnerable:*", **common},
-                {"control": MISS, **common},
+                {"control": MISS, "objects": "vulnerable:*", **common},
                 {"control": "image_user_not_root", "objects": "vulnerable:1", **common},
+                {"control": "image_of_ours", "objects": "vulnerable:1", **common},
+            ]
+        )
+    )
+    rules = tmp_path / "rules.yml"
+    rules.write_text(
+        json.dumps(
+            [
+                {
+                    **{"id": "image_of_ours", "title": "Image is ours", "scope": "image", "severity": "low"},
+                    **{"profiles": ["baseline"], "threats": [], "refs": {}, "remediation": {"text": "Build it."}},
+                    "expect": "starts_with(name, 'ours/')",
+                    "tests": {"pass": [{"name": "ours/web:1"}], "fail": [{"name": "web:1"}]},
+                }
             ]
         )
     )
@@ -182,11 +196,17 @@ def test_audit_and_scan_share_waivers_and_report(host: ContainerHost, tmp_path: 
         )
     )
     reports = tmp_path / "reports"
-    given = {**DEFINED, "docker_compliance_waivers": [str(waivers)], "docker_compliance_report_dir": str(reports)}
+    given = {
+        **DEFINED,
+        "docker_compliance_rules": [str(rules)],
+        "docker_compliance_waivers": [str(waivers)],
+        "docker_compliance_report_dir": str(reports),
+    }
     made, _said = scan(host.name, reports, playbook=str(both), **given)
     assert made[HIT, "vulnerable:1"]["status"] == "waived"
     assert made[HIT, NAME]["status"] == "fail"
     assert made["image_user_not_root", "vulnerable:1"]["status"] == "waived"
+    assert made["image_of_ours", "vulnerable:1"]["status"] == "waived"
     assert {item["source"] for item in made.values()} == {"audit", "scan"}
     (report,) = json.loads((reports / "report.json").read_text())["hosts"]
     assert [item["control"] for item in report["unused_waivers"]] == [MISS]

@@ -66,6 +66,14 @@ def test_an_unused_waiver_is_told_whichever_place_it_has() -> None:
     assert waivers.apply([other, waiver], [finding()], "host1", TODAY)[1] == [other]
 
 
+@pytest.mark.parametrize("status", ["error", "manual"])
+def test_what_is_not_decided_is_not_accepted_and_its_waiver_is_not_called_unused(status: str) -> None:
+    marked, unused = applied(Waiver(**RAW), finding(status))
+    assert (marked[0].status, marked[0].message) == (status, "Not so. The waiver of ops accepts a failure only.")
+    assert marked[0].waiver == Waiver(**RAW)
+    assert unused == []
+
+
 def test_of_several_waivers_the_one_that_holds_longest_counts() -> None:
     short, long = (Waiver(**{**RAW, "expires": expires}) for expires in ("2026-11-23", "2027-01-31"))
     for order in ([short, long], [long, short]):
@@ -78,7 +86,12 @@ def test_of_several_waivers_the_one_that_holds_longest_counts() -> None:
     [
         ({"expires": None}, "lacks expires"),
         ({"expires": "soon"}, "write a date such as"),
+        ({"expires": "20271231"}, "write a date such as"),
+        ({"expires": "2027-W05-7"}, "write a date such as"),
         ({"owner": ""}, "lacks owner"),
+        ({"reason": "  "}, "lacks reason"),
+        ({"hosts": ""}, "lacks hosts"),
+        ({5: "x", "until": "x"}, "unknown key 5"),
         ({"control": "c9"}, "names no control"),
         ({"until": "x"}, "unknown key 'until'"),
         ({"reason": 5}, "reason has to be text"),
@@ -98,6 +111,12 @@ def test_a_waiver_that_is_no_mapping_is_refused(tmp_path: Path, entry: Any) -> N
     path.write_text(yaml.safe_dump([entry]))
     with pytest.raises(InputError, match=r"^waivers\.yml: a waiver is a mapping with control, reason, owner, expires"):
         waivers.load([path], ["c1"])
+
+
+def test_a_scan_takes_the_waivers_of_the_users_own_rules(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.yml"
+    path.write_text(yaml.safe_dump([RAW]))
+    assert waivers.load([path], None)[0].control == "c1"
 
 
 def test_a_waiver_says_which_file_it_is_from(tmp_path: Path) -> None:
