@@ -164,4 +164,10 @@ drift:
       description: Earlier failures that are still there, waived ones included.
       type: int
       sample: 11
+    undecided:
+      description:
+        - Earlier failures that this run did not look at, because it leaves out their control or scan.
+        - So are those that only a person can judge now.
+      type: int
+      sample: 0
 """

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# What changed since an earlier report.json: failures that are new, that are fixed, and that are still there.
+# What changed since an earlier report.json: failures that are new, that are fixed, that are still there, and those of
+# which today's run says neither.
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Container, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SCHEMA_VERSION, SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SCAN, SCHEMA_VERSION, SEVERITIES
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
+from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.findings import COMPLETED
 
 #: Statuses that count as a failure: what can't be decided is not secure.
 BAD = frozenset({"fail", "error"})
@@ -53,6 +55,13 @@ def key_of(finding: Mapping[str, Any]) -> Key:
     return Key(sys.intern(finding["control"]), sys.intern(finding["object"]["type"]), finding["object"]["name"])
 
 
+class Failure(NamedTuple):
+    """What the earlier report says of a failure: its severity, and whether a scanner found it."""
+
+    severity: str
+    of_scan: bool
+
+
 class Drift:
     """Compares the hosts of today's report, given one after another, with those of an earlier one."""
 
@@ -62,17 +71,20 @@ class Drift:
         self.new: list[Change] = []
         self.fixed: list[Change] = []
         self.still_failing: list[Change] = []
+        #: earlier failures that today's run did not look at, or that only a person can judge now
+        self.undecided: list[Change] = []
         #: hosts of either report of which nothing can be said, since they were not assessed in the new one
         self.not_compared: set[str] = set()
         #: by host, what probes had proved of the threats; only where they had been run
         self.threats_before: dict[str, Mapping[str, Any]] = {}
-        self._earlier: dict[str, dict[Key, str]] = {}
+        self._earlier: dict[str, dict[Key, Failure]] = {}
         try:
             with previous.open(encoding="utf-8") as stream:
                 for report in self._read(stream):
                     bad = (finding for finding in report["findings"] if finding["status"] in BAD)
                     self._earlier[report["host"]] = {
-                        key_of(finding): sys.intern(finding["severity"]) for finding in bad
+                        key_of(finding): Failure(sys.intern(finding["severity"]), finding.get("source") == SCAN)
+                        for finding in bad
                     }
                     if report.get("proof"):
                         proofs.check(report["proof"])
@@ -117,14 +129,14 @@ class Drift:
             yield report
 
     def compare(self, report: Mapping[str, Any]) -> frozenset[Key]:
-        """Sort a host's failures into new, fixed and still failing; return the new ones."""
+        """Sort a host's failures into new, fixed, still failing and undecided; return the new ones."""
         host = report["host"]
         earlier = self._earlier.pop(host, {})
         if not report["assessed"]:
             self.not_compared.add(host)
             return frozenset()
         status: dict[Key, str] = {}
-        severity: dict[Key, str] = dict(earlier)
+        severity = {key: failure.severity for key, failure in earlier.items()}
         for finding in report["findings"]:
             key = key_of(finding)
             if status.get(key) not in BAD:
@@ -132,11 +144,16 @@ class Drift:
             severity[key] = finding["severity"]
         new = frozenset(key for key, found in status.items() if found in BAD and key not in earlier)
         self.new += [Change(host, key, severity[key], status[key]) for key in sorted(new)]
+        judged = {key.control for key in status}
         for key in sorted(earlier):
             now = status.get(key)
-            change = Change(host, key, severity[key], now)
-            # A waiver accepts a failure, it does not repair it.
-            (self.still_failing if now in BAD or now == "waived" else self.fixed).append(change)
+            if now in BAD or now == "waived":  # a waiver accepts a failure, it does not repair it
+                kind = self.still_failing
+            elif now == "manual" or (now is None and not _gone(key, earlier[key], status, judged)):
+                kind = self.undecided
+            else:
+                kind = self.fixed
+            kind.append(Change(host, key, severity[key], now))
         return new
 
     def finish(self) -> None:
@@ -146,9 +163,21 @@ class Drift:
     @property
     def summary(self) -> dict[str, int]:
         """Number of changes of each kind."""
-        return {"new": len(self.new), "fixed": len(self.fixed), "still_failing": len(self.still_failing)}
+        return {name: len(getattr(self, name)) for name in ("new", "fixed", "still_failing", "undecided")}
 
     @property
     def new_by_severity(self) -> dict[str, int]:
         """Number of new failures by severity."""
         return {severity: sum(1 for change in self.new if change.severity == severity) for severity in SEVERITIES}
+
+
+def _gone(key: Key, failure: Failure, status: Mapping[Key, str], judged: Container[str]) -> bool:
+    """Tell whether a failure of which the report has no finding is gone, rather than not looked for.
+
+    A control that is judged has a finding for each object. What a scanner no longer finds has none; then its scan of
+    the object tells, or, where the object itself is gone, a scan of another one of its kind.
+    """
+    if not failure.of_scan:
+        return key.control in judged
+    scans = {place: found for place, found in status.items() if place.control == COMPLETED and place.type == key.type}
+    return scans.get(key._replace(control=COMPLETED), "pass") == "pass" if scans else False

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding, HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report import drift as drift_module
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import Drift, Key
 from ansible_collections.breakwater.docker.tests.unit.plugins.plugin_utils.report import factory
@@ -40,6 +40,8 @@ def compare(directory: Path, before: list[HostReport], now: list[HostReport]) ->
         ("fail", "fail", "still_failing"),
         ("fail", "error", "still_failing"),
         ("fail", "waived", "still_failing"),
+        ("fail", "manual", "undecided"),
+        ("error", "manual", "undecided"),
         ("pass", "pass", None),
         ("waived", "waived", None),
         ("pass", "waived", None),
@@ -47,13 +49,39 @@ def compare(directory: Path, before: list[HostReport], now: list[HostReport]) ->
 )
 def test_a_change_is_of_its_kind(tmp_path: Path, before: str, now: str, kind: str | None) -> None:
     drift = compare(tmp_path, [host(web=before)], [host(web=now)])
-    assert drift.summary == {name: int(name == kind) for name in ("new", "fixed", "still_failing")}
+    assert drift.summary == {name: int(name == kind) for name in ("new", "fixed", "still_failing", "undecided")}
 
 
 def test_a_new_object_and_a_gone_one(tmp_path: Path) -> None:
     drift = compare(tmp_path, [host(old="fail")], [host(young="fail")])
     assert [change.key.name for change in drift.new] == ["young"]
     assert [(change.key.name, change.status) for change in drift.fixed] == [("old", None)]
+
+
+def test_what_this_run_left_out_is_not_fixed(tmp_path: Path) -> None:
+    other = HostReport.of("h1", [factory.finding(factory.controls(2)[1], "pass", "web")], {})
+    drift = compare(tmp_path, [host(web="fail")], [other])
+    assert drift.summary == {"new": 0, "fixed": 0, "still_failing": 0, "undecided": 1}
+    assert [(change.key.name, change.status) for change in drift.undecided] == [("web", None)]
+
+
+@pytest.mark.parametrize(
+    ("scans", "kind"),
+    [
+        ({}, "undecided"),
+        ({"web": "pass"}, "fixed"),
+        ({"web": "error", "db": "pass"}, "undecided"),
+        ({"db": "pass"}, "fixed"),  # the object is gone
+    ],
+)
+def test_a_flaw_is_fixed_only_where_a_scan_no_longer_finds_it(tmp_path: Path, scans: dict[str, str], kind: str) -> None:
+    def made(control: str, status: str, name: str) -> Finding:
+        return factory.finding((control, *_CONTROL[1:]), status, name, source="scan")
+
+    before = [made("CVE-2026-0001", "fail", "web"), made("scan_completed", "pass", "web")]
+    now = [made("scan_completed", status, name) for name, status in scans.items()]
+    drift = compare(tmp_path, [HostReport.of("h1", before, {})], [HostReport.of("h1", now, {})])
+    assert [change.key.control for change in getattr(drift, kind)] == ["CVE-2026-0001"]
 
 
 def test_a_new_host_is_new_and_one_that_is_unknown_now_is_not_fixed(tmp_path: Path) -> None:
@@ -84,7 +112,7 @@ def test_any_layout_is_read_in_pieces(
         raw = json.loads((tmp_path / "hosts" / f"{report.host}.json").read_text(encoding="utf-8"))
         assert drift.compare(raw) == frozenset()
     bad = sum(sum(report.failures.values()) for report in reports)
-    assert drift.summary == {"new": 0, "fixed": 0, "still_failing": bad}
+    assert drift.summary == {"new": 0, "fixed": 0, "still_failing": bad, "undecided": 0}
 
 
 def test_the_name_of_an_object_identifies_it(tmp_path: Path) -> None:
