@@ -60,6 +60,8 @@ def _report(options: Mapping[str, Any]) -> tuple[Fleet, dict[str, str]]:
     if options["fail_on_new"] != "none" and not options["previous"]:
         raise InputError("fail_on_new needs `previous`: without an earlier report no finding is known to be new.")
     drift = Drift(Path(options["previous"])) if options["previous"] else None
+    if options["sources"] == []:
+        raise InputError("There is nothing to merge: `sources` is empty; name the report directories.")
     if options["hosts"] is None:
         documents = sources.of_directories([Path(name) for name in options["sources"] or [directory]])
     elif options["hosts"]:

@@ -33,7 +33,9 @@ options:
   sources:
     description:
       - Report directories to merge, for fleets that several controllers audit; by default O(report_dir) alone.
-      - A host that is in more than one of them counts once, with its newest result.
+      - A host that is in more than one of them counts once, with its newest result. Where one of its files is damaged,
+        nobody knows which is the newest, and the host is not assessed.
+      - A directory without any host's file is refused, lest a part of the fleet be left out unseen.
       - Mutually exclusive with O(hosts).
     type: list
     elements: path

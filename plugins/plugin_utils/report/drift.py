@@ -13,7 +13,7 @@ from typing import Any, Container, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SCAN, SCHEMA_VERSION, SEVERITIES
-from ansible_collections.breakwater.docker.plugins.plugin_utils.report import proofs
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report import host_document, proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.findings import COMPLETED
 
 #: Statuses that count as a failure: what can't be decided is not secure.
@@ -81,6 +81,7 @@ class Drift:
         try:
             with previous.open(encoding="utf-8") as stream:
                 for report in self._read(stream):
+                    host_document.check(report)
                     bad = (finding for finding in report["findings"] if finding["status"] in BAD)
                     self._earlier[report["host"]] = {
                         key_of(finding): Failure(sys.intern(finding["severity"]), finding.get("source") == SCAN)

@@ -38,14 +38,21 @@ def read(directory: Path, host: str, run: str) -> dict[str, Any] | None:
 
 def check(proof: Mapping[str, Any]) -> None:
     """Raise ValueError, KeyError, TypeError or AttributeError for what is no proof."""
-    for threat, sums in proof["threats"].items():
-        if threat not in THREATS or not {sums[what] for what in ARRANGEMENTS} <= set(VERDICTS):
-            raise ValueError(threat)
-        if not all(isinstance(name, str) for name in sums["exposed_containers"]):
-            raise ValueError(threat)
+    texts = [] if proof["reason"] is None else [proof["reason"]]
+    verdicts = []
+    for sums in proof["threats"].values():
+        verdicts += [sums[what] for what in ARRANGEMENTS]
+        texts += sums["exposed_containers"]
     for probe in proof["probes"]:
-        if not {probe[what]["verdict"] for what in ARRANGEMENTS} <= set(VERDICTS):
-            raise ValueError(probe["id"])
+        verdicts += [probe[what]["verdict"] for what in ARRANGEMENTS]
+        texts += [*(probe[what]["reason"] for what in ARRANGEMENTS), *probe["threats"]]
+        texts += [probe[name] for name in ("id", "title", "control")]
+    for container in proof["containers"]:
+        texts += [container["name"], *(found[name] for found in container["exposed"] for name in ("probe", "reason"))]
+    if proof["threats"].keys() != set(THREATS) or not set(verdicts) <= set(VERDICTS):
+        raise ValueError("the proof has other threats or verdicts")
+    if not isinstance(proof["started"], bool) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("the proof has something else where a text has to be")
 
 
 def threats(proof: Mapping[str, Any], arrangement: str, verdict: str) -> list[str]:

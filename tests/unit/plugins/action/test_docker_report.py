@@ -76,6 +76,7 @@ def test_drift_is_returned(tmp_path: Path) -> None:
     [
         ({"hosts": []}, "No host was to be assessed"),
         ({"sources": ["nowhere"]}, "nowhere is not a report directory"),
+        ({"sources": []}, "There is nothing to merge: `sources` is empty"),
         ({"previous": "nowhere.json"}, "The earlier report nowhere.json can't be read"),
         ({"fail_on_new": "low"}, "fail_on_new needs `previous`"),
     ],

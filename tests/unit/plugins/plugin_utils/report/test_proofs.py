@@ -48,6 +48,11 @@ def test_a_proof_of_another_run_is_none(directory: Path) -> None:
         {"threats": {"T9": {"default": "contained", "hardened": "contained"}}},
         {"threats": {"T1": {"default": "<b>", "hardened": "contained"}}},
         {"threats": []},
+        {"threats": {}},
+        {"started": "yes"},
+        {"reason": 5},
+        {"containers": [{"name": "web", "exposed": [{"probe": "mount"}]}]},
+        {"containers": [{"name": None, "exposed": []}]},
         {"probes": [{"id": "x", "default": {"verdict": "fine"}, "hardened": {"verdict": "contained"}}]},
     ],
 )

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import json
+import operator
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +63,37 @@ def test_a_damaged_file_is_a_host_that_was_not_assessed(tmp_path: Path, content:
     assert json.loads(first.text) == first.report
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ((), {"engine": None}),
+        ((), {"score": "87"}),
+        ((), {"score": float("nan")}),
+        ((), {"reason": 5}),
+        ((), {"assessed_at": 5}),
+        ((), {"run": None}),
+        ((), {"unused_waivers": [{"control": "c1"}]}),
+        ((), {"proof": {}}),
+        (("summary",), {"fail": "3"}),
+        (("findings", 0), {"title": None}),
+        (("findings", 0), {"message": ["x"]}),
+        (("findings", 0), {"threats": ["T9"]}),
+        (("findings", 0), {"evidence": float("inf")}),
+        (("findings", 0), {"waiver": {"control": "c1"}}),
+        (("findings", 0), {"refs": []}),
+        (("findings", 0, "refs"), {"cis_1_8": 5.1}),
+        (("findings", 0, "object"), {"name": None}),
+        (("findings", 0, "remediation"), {"variable": 5}),
+    ],
+)
+def test_what_no_audit_writes_costs_its_own_host_only(tmp_path: Path, place: tuple[Any, ...], value: Any) -> None:
+    factory.write_hosts(tmp_path, [factory.host_report("h1"), factory.host_report("h2")])
+    raw = json.loads(host_file(tmp_path, "h1").read_text(encoding="utf-8"))
+    functools.reduce(operator.getitem, place, raw).update(value)
+    host_file(tmp_path, "h1").write_text(json.dumps(raw), encoding="utf-8")
+    assert assessed(list(sources.of_directories([tmp_path]))) == {"h1": False, "h2": True}
+
+
 @pytest.mark.parametrize(("field", "value"), [("status", "good"), ("severity", "awful")])
 def test_a_finding_of_an_unknown_kind_is_not_believed(tmp_path: Path, field: str, value: str) -> None:
     factory.write_hosts(tmp_path, [factory.host_report("h1")])
@@ -78,6 +114,30 @@ def test_the_newest_of_several_directories_counts(tmp_path: Path, monkeypatch: p
     assert documents[0].report["assessed_at"] == "2026-11-24T02:00:00Z"
 
 
+def test_an_older_result_does_not_pass_for_one_that_is_damaged(tmp_path: Path) -> None:
+    for name in ("east", "west"):
+        factory.write_hosts(tmp_path / name, [factory.host_report("both")])
+    host_file(tmp_path / "west", "both").write_text("{")
+    for order in (["east", "west"], ["west", "east"]):
+        (document,) = sources.of_directories([tmp_path / name for name in order])
+        assert not document.report["assessed"]
+        assert "west/hosts/both.json is not a host's report" in document.report["reason"]
+
+
 def test_a_directory_without_hosts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a report directory"):
+        list(sources.of_directories([tmp_path]))
+    factory.write_hosts(tmp_path / "whole", [factory.host_report("h1")])
+    (tmp_path / "empty/hosts").mkdir(parents=True)
+    (tmp_path / "empty/hosts/.report.abc").write_text("{")  # of a run that was killed
+    with pytest.raises(InputError, match="empty/hosts has no host's file; copy it again"):
+        list(sources.of_directories([tmp_path / "whole", tmp_path / "empty"]))
+
+
+def test_a_directory_that_this_user_may_not_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match="hosts can't be read: Permission denied"):
         list(sources.of_directories([tmp_path]))
