@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping
@@ -22,6 +23,7 @@ from ansible_collections.breakwater.docker.plugins.plugin_utils.ansible_run impo
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import (
     host_file,
+    moment,
     write_atomically,
     write_host,
 )
@@ -65,6 +67,8 @@ class ActionModule(ActionBase):
                 today = datetime.now(timezone.utc).date()
                 marked, unused = waivers.apply(accepted, report.findings, host, today)
                 report = HostReport.of(host, marked, report.engine, unused)
+            if options["evidence_file"]:
+                report = replace(report, assessed_at=_collected_at(evidence))
             return {**result, **self._answer(report, evidence, options)}
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
@@ -100,6 +104,16 @@ class ActionModule(ActionBase):
             return answer
         answer["findings"] = report.to_dict()["findings"]
         return {**answer, "evidence": evidence} if options["keep_evidence"] else answer
+
+
+def _collected_at(evidence: Mapping[str, Any]) -> str:
+    """Return when saved evidence was collected, the empty text where it does not say so."""
+    when = evidence.get("collected_at", "")
+    try:
+        moment(when)
+    except (TypeError, ValueError):
+        return ""
+    return when
 
 
 def _saved_evidence(path: Path) -> dict[str, Any]:

@@ -151,8 +151,9 @@ class HostReport:
     findings: tuple[Finding, ...]
     #: waivers that name this host and cover no failure of it
     unused_waivers: tuple[Waiver, ...] = ()
-    #: the run that assessed the host and when (UTC, ISO 8601): how a later run knows a file that is not its own
+    #: the run that judged the host: how a later run knows a file that is not its own
     run: str = ""
+    #: when the host was seen (UTC, ISO 8601); of saved evidence, when it was collected
     assessed_at: str = ""
 
     @classmethod

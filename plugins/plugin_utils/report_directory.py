@@ -17,6 +17,8 @@ from urllib.parse import quote
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
 
 def host_file(directory: Path, host: str, kind: str = "hosts") -> Path:
     """Return the path of a host's file; characters that are not safe in a file name are percent-encoded."""
@@ -53,8 +55,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def write_host(directory: Path, report: HostReport, run: str) -> None:
-    """Write a host's report, stamped with the run that made it and the time; see `atomic_file`."""
-    stamped = replace(report, run=run, assessed_at=utc_now())
+    """Write a host's report, stamped with the run that made it, and the time unless it has one; see `atomic_file`."""
+    stamped = replace(report, run=run, assessed_at=report.assessed_at or utc_now())
     # `vars` instead of `asdict`, which copies every finding deeply and takes most of the time of a large fleet.
     write_atomically(host_file(directory, report.host), json.dumps(vars(stamped), default=vars, separators=(",", ":")))
 
@@ -83,4 +85,12 @@ def add_to_host(directory: Path, report: HostReport, run: str) -> None:
 
 def utc_now() -> str:
     """Return the time in UTC as ISO 8601, to the second."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(timezone.utc).strftime(_TIME)
+
+
+def moment(text: str) -> datetime:
+    """Return the time that `utc_now` wrote; ValueError for any other text, TypeError for what is none."""
+    found = datetime.strptime(text, _TIME).replace(tzinfo=timezone.utc)
+    if found.strftime(_TIME) != text:
+        raise ValueError(f"{text!r} is no time such as 2026-11-24T23:00:00Z")
+    return found

@@ -167,6 +167,11 @@ def test_a_waiver_of_a_control_that_the_run_leaves_out_is_not_called_unused(
     assert [item["control"] for item in audit.report()["hosts"][0]["unused_waivers"]] == ["daemon_icc_disabled"]
 
 
+def test_saved_evidence_is_as_old_as_it_is(audit: Audit, evidence: dict[str, Any]) -> None:
+    assert audit(evidence).returncode == 0
+    assert audit.report()["hosts"][0]["assessed_at"] == evidence["collected_at"]
+
+
 def test_a_rule_with_a_typo_is_refused(audit: Audit, evidence: dict[str, Any], tmp_path: Path) -> None:
     rule = {
         "id": "own",

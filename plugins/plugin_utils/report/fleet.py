@@ -8,16 +8,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, STATUSES, THREATS
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.drift import BAD, Drift, key_of
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import moment
 
 #: Which status stands for a control that has several on a host, worst first.
 VERDICTS = ("fail", "error", "waived", "manual", "pass", "not_applicable")
 _RANK = {status: rank for rank, status in enumerate(VERDICTS)}
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _EVIDENCE_LIMIT = 600
+_DAY = timedelta(days=1)
 
 
 @dataclass
@@ -80,6 +83,8 @@ class HostRow:
     proof: Mapping[str, Any] | None = None
     #: what they had proved of the threats by an earlier report
     threats_before: Mapping[str, Any] = field(default_factory=dict)
+    #: when it was seen (UTC, ISO 8601); empty where its file does not say so
+    assessed_at: str = ""
     index: int = 0
     #: failing findings by severity
     failures: Counter[str] = field(default_factory=Counter)
@@ -114,6 +119,7 @@ class Fleet:
             *(report["host"], report["assessed"], report["reason"], str(version or ""), report["score"]),
             *(report["summary"], report.get("proof")),
             self.drift.threats_before.get(report["host"], {}) if self.drift else {},
+            report.get("assessed_at", ""),
         )
         groups: dict[tuple[str, str, str, str, bool], Group] = {}
         for finding in report["findings"]:
@@ -180,6 +186,15 @@ class Fleet:
     def not_assessed(self) -> list[HostRow]:
         """The hosts about which nothing is known."""
         return [host for host in self.hosts if not host.assessed]
+
+    @property
+    def outdated(self) -> list[HostRow]:
+        """The assessed hosts that were last seen more than a day before this report, the longest ago first."""
+        made = moment(self.generated_at)
+        old = [
+            host for host in self.hosts if host.assessed and host.assessed_at and made - moment(host.assessed_at) > _DAY
+        ]
+        return sorted(old, key=lambda host: host.assessed_at)
 
     @property
     def proven(self) -> list[HostRow]:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from operator import itemgetter
 from typing import Any, Iterable
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, STATUSES, THREATS
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import moment
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z|")
 _TEXTS = itemgetter("control", "title", "scope", "message", "status", "severity")
 _OBJECT = itemgetter("type", "id", "name")
 _WAIVER = itemgetter("control", "reason", "owner", "expires", "hosts", "objects")
@@ -30,7 +29,8 @@ def check(report: Any) -> None:
     _require(report["summary"].keys() >= _STATUSES and _types(report["summary"].values()) == {int}, "summary")
     _require(report["score"] is None or (type(report["score"]) is int and 0 <= report["score"] <= 100), "score")
     _require(type(report.get("run", "")) is str, "run")
-    _require(_TIME.fullmatch(report.get("assessed_at", "")), "assessed_at")
+    if report.get("assessed_at", "") != "":
+        moment(report["assessed_at"])
     _require(type(report["findings"]) is list and type(report.get("unused_waivers", [])) is list, "findings or waivers")
     for waiver in report.get("unused_waivers", ()):
         _require(_types(_WAIVER(waiver)) == {str}, "unused_waivers")

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Iterable, Iterator
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES, STATUSES
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.renderer import Renderer
+from ansible_collections.breakwater.docker.plugins.plugin_utils.report_directory import moment
 
 _PREFIX = "breakwater_docker_compliance_"
 _Sample = tuple[dict[str, str], int]
@@ -49,8 +49,16 @@ def _lines(fleet: Fleet) -> Iterator[str]:
     if fleet.drift:
         changes = (({"change": name}, count) for name, count in fleet.drift.summary.items())
         yield from _metric("drift", "Failures compared with the earlier report.", changes)
-    made = int(datetime.fromisoformat(fleet.generated_at.replace("Z", "+00:00")).timestamp())
-    yield from _metric("generated_timestamp_seconds", "When the report was made.", [({}, made)])
+    yield from _metric(
+        "assessed_timestamp_seconds",
+        "When the host was seen.",
+        (({"host": host.name}, _seconds(host.assessed_at)) for host in known if host.assessed_at),
+    )
+    yield from _metric("generated_timestamp_seconds", "When the report was made.", [({}, _seconds(fleet.generated_at))])
+
+
+def _seconds(when: str) -> int:
+    return int(moment(when).timestamp())
 
 
 def _metric(name: str, description: str, samples: Iterable[_Sample]) -> Iterator[str]:

@@ -25,6 +25,7 @@ def lines(fleet: Fleet) -> list[str]:
         *_hosts([host for host in fleet.hosts if host.assessed]),
         *_listed("Worst findings", fleet.failing_controls, _WORST, "failing control", _worst),
         *_listed("Not assessed", fleet.not_assessed, _HOSTS, "host", _missing),
+        *_listed("Seen more than a day before", fleet.outdated, _HOSTS, "host", _seen),
         *_changes(fleet),
         *_listed("Threats contained, as probes prove", fleet.proven, _HOSTS, "host", _proof),
     ]
@@ -55,6 +56,10 @@ def _listed(title: str, rows: Sequence[Row], limit: int, noun: str, line: Callab
 
 def _missing(host: HostRow) -> str:
     return f"{_short(host.name)}: {host.reason}"
+
+
+def _seen(host: HostRow) -> str:
+    return f"{_short(host.name)}: {host.assessed_at}"
 
 
 def _worst(control: ControlRow) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -124,6 +125,14 @@ def test_drift_of_a_fleet_is_summed_by_control(tmp_path: Path) -> None:
     worse = [HostReport.of(f"h{number}", [factory.finding(control, "fail", "web-0")], {}) for number in range(12)]
     page = Page(html(tmp_path, *worse, previous=tmp_path / "report.json"))
     assert "Container does not run privileged: 12 findings on 12 hosts" in page.text
+
+
+def test_each_host_says_when_it_was_seen_and_old_results_stand_out(tmp_path: Path) -> None:
+    seen = {"old": "2026-11-20T01:02:03Z", "young": "2026-11-24T22:00:00Z"}
+    page = Page(html(tmp_path, *(replace(factory.host_report(host), assessed_at=seen[host]) for host in seen)))
+    assert page.text.count("2026-11-24 22:00:00 UTC") == 1
+    assert page.text.count("2026-11-20 01:02:03 UTC") == 2
+    assert "Old results: 1 host" in page.text
 
 
 def test_unused_waivers_are_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
@@ -26,6 +27,11 @@ def test_a_host_that_was_not_assessed_has_no_numbers(tmp_path: Path) -> None:
     lines = metrics(tmp_path, HostReport.not_assessed("gone", "It is off."), factory.host_report("h1"))
     assert [line for line in lines if "gone" in line] == ['breakwater_docker_compliance_assessed{host="gone"} 0']
     assert 'breakwater_docker_compliance_assessed{host="h1"} 1' in lines
+
+
+def test_each_host_says_when_it_was_seen(tmp_path: Path) -> None:
+    lines = metrics(tmp_path, replace(factory.host_report("h1"), assessed_at="2026-11-24T00:00:00Z"))
+    assert 'breakwater_docker_compliance_assessed_timestamp_seconds{host="h1"} 1795478400' in lines
 
 
 def test_drift_is_counted(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import HostReport
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report import summary
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
@@ -35,6 +37,12 @@ def test_a_host_without_an_engine_is_not_told_to_be_fine() -> None:
         "bare", [factory.finding(factory.controls(1)[0], "not_applicable", "a")], {"status": "absent"}
     )
     assert lines(absent)[1] == "  bare  score   -  nothing decided"
+
+
+def test_a_result_of_an_earlier_day_is_told_with_its_date() -> None:
+    old = replace(factory.host_report("old"), assessed_at="2026-11-23T22:59:59Z")
+    told = lines(old, replace(factory.host_report("young"), assessed_at="2026-11-23T23:00:00Z"))
+    assert told[told.index("  Seen more than a day before:") + 1 :] == ["    old: 2026-11-23T22:59:59Z"]
 
 
 def test_a_large_fleet_stays_terse() -> None:

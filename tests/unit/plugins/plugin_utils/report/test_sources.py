@@ -71,6 +71,8 @@ def test_a_damaged_file_is_a_host_that_was_not_assessed(tmp_path: Path, content:
         ((), {"score": float("nan")}),
         ((), {"reason": 5}),
         ((), {"assessed_at": 5}),
+        ((), {"assessed_at": "2026-11-24T99:00:00Z"}),
+        ((), {"assessed_at": "2026-11-4T01:00:00Z"}),
         ((), {"run": None}),
         ((), {"unused_waivers": [{"control": "c1"}]}),
         ((), {"proof": {}}),
