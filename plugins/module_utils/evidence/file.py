@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.account
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import (
     activated_sockets,
+    containerd_sockets,
     unix_sockets,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
@@ -167,8 +168,9 @@ def _presence(files: FileSystem, path: str) -> str:
 def _places(sources: FileSources) -> Places:
     """Yield each purpose with the places where its files can be; the usual place comes first."""
     files, settings = sources.files, sources.settings
+    directories = (*_PROGRAM_DIRECTORIES, *_own_directory(files, settings))
     for purpose, name in _PROGRAMS.items():
-        yield purpose, [posixpath.join(directory, name) for directory in _PROGRAM_DIRECTORIES]
+        yield purpose, [posixpath.join(directory, name) for directory in directories]
     yield "docker_service_unit", [_unit(files, "docker.service")]
     yield "docker_socket_unit", [_unit(files, "docker.socket")]
     yield from _drop_ins(files)
@@ -179,11 +181,19 @@ def _places(sources: FileSources) -> Places:
     yield "data_root", [_data_root(sources)]
     told = unix_sockets(settings.values.get("hosts"))
     yield "docker_socket", [sources.socket_path, *told, *activated_sockets(files, sources.served)]
-    yield "containerd_socket", [*unix_sockets([settings.values.get("containerd")]), *_CONTAINERD_SOCKETS]
+    yield "containerd_socket", [*containerd_sockets(settings), *_CONTAINERD_SOCKETS]
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]
     yield from _tls_files(settings)
     yield from _registry_files(files)
+
+
+def _own_directory(files: FileSystem, settings: DaemonSettings) -> list[str]:
+    """Return where the running dockerd is, and so what came with it: of a snap or an archive at no usual place."""
+    try:
+        return [posixpath.dirname(files.readlink(f"/proc/{settings.process.pid}/exe"))] if settings.process else []
+    except OSError:
+        return []
 
 
 def _data_root(sources: FileSources) -> str:

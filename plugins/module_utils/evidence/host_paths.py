@@ -53,6 +53,12 @@ def unix_sockets(addresses: Any) -> list[str]:
     return [path for path in paths if path.startswith("/")]
 
 
+def containerd_sockets(settings: DaemonSettings) -> list[str]:
+    """Return where the daemon was told that containerd's socket is, or that it keeps its own containerd's."""
+    own = unix_sockets([settings.values.get("exec-root")])
+    return [*unix_sockets([settings.values.get("containerd")]), *(f"{path}/containerd/containerd.sock" for path in own)]
+
+
 def served_sockets(files: FileSystem, pid: int) -> list[str]:
     """Return the unix sockets on which a process listens; none for who is not root and can't see them."""
     try:
@@ -63,7 +69,7 @@ def served_sockets(files: FileSystem, pid: int) -> list[str]:
 
 def engine_sockets(files: FileSystem, settings: DaemonSettings, socket_path: str, served: Iterable[str]) -> list[str]:
     """Return where the sockets are by which the engine is reached: those it was told, and all that it serves."""
-    told = [*unix_sockets(settings.values.get("hosts")), *unix_sockets([settings.values.get("containerd")])]
+    told = [*unix_sockets(settings.values.get("hosts")), *containerd_sockets(settings)]
     return [resolve(files, path) for path in (socket_path, *told, *served)]
 
 

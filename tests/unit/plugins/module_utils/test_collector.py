@@ -94,6 +94,7 @@ def test_every_engine_gives_evidence_of_the_schema(tmp_path: Path, engine: str) 
         ("/srv/ci/docker.sock", True),
         ("/srv/ci", True),
         ("/srv/cd/containerd.sock", True),
+        ("/srv/exec/containerd", True),
         ("/srv/by systemd.sock", True),
         ("/srv/others.sock", False),
         ("/srv/connected.sock", False),
@@ -102,7 +103,8 @@ def test_every_engine_gives_evidence_of_the_schema(tmp_path: Path, engine: str) 
 )
 def test_every_socket_of_the_engine_counts(tmp_path: Path, source: str, found: bool) -> None:
     files = host(tmp_path)
-    dockerd(tmp_path, "-H", "fd://", "-H", "unix:///srv/link/docker.sock", "--containerd=/srv/cd/containerd.sock")
+    told = ("--containerd=/srv/cd/containerd.sock", "--exec-root", "/srv/exec")
+    dockerd(tmp_path, "-H", "fd://", "-H", "unix:///srv/link/docker.sock", *told)
     (tmp_path / "srv").mkdir()
     (tmp_path / "srv/link").symlink_to("/srv/ci")
     rows = ("00010000 0001 01 11 /srv/by systemd.sock", "00010000 0001 01 12 /srv/others.sock")

@@ -98,6 +98,24 @@ def test_sockets_of_the_settings_are_found(
     found = collect(files, commands, settings)
     assert [item["path"] for item in found["docker_socket"]] == ["/run/other.sock"]
     assert [item["path"] for item in found["containerd_socket"]] == ["/run/c.sock"]
+    put("/run/snap.docker/containerd/containerd.sock")
+    found = collect(files, commands, DaemonSettings(process=PROCESS, values={"exec-root": "/run/snap.docker"}))
+    assert [item["path"] for item in found["containerd_socket"]] == ["/run/snap.docker/containerd/containerd.sock"]
+
+
+@pytest.mark.parametrize("deleted", ["", " (deleted)"])
+def test_programs_beside_the_running_dockerd_are_found(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path], tmp_path: Path, deleted: str
+) -> None:
+    put("/opt/docker/dockerd", mode=0o777)
+    put("/opt/docker/runc")
+    put("/usr/bin/runc")
+    put("/proc/1/x")
+    (tmp_path / "proc/1/exe").symlink_to(f"/opt/docker/dockerd{deleted}")
+    found = collect(files, commands)
+    assert [(item["path"], item["mode_octal"]) for item in found["daemon_program"]] == [("/opt/docker/dockerd", "0777")]
+    assert [item["path"] for item in found["runc_program"]] == ["/usr/bin/runc", "/opt/docker/runc"]
+    assert found["containerd_program"][0]["exists"] is False
 
 
 def test_sockets_that_systemd_opened_are_found(
