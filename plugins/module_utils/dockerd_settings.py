@@ -49,7 +49,8 @@ _ENVIRONMENT_KEYS = {
     "HTTPS_PROXY": "https-proxy",
 }
 _TLS_FILES = {"tlscacert": "ca.pem", "tlscert": "cert.pem", "tlskey": "key.pem"}
-_DEFAULT_CONFIG = "/etc/docker/daemon.json"
+_CONFIG_DIRECTORY = "/etc/docker"
+_DEFAULT_CONFIG = f"{_CONFIG_DIRECTORY}/daemon.json"
 
 
 class DaemonSettings(NamedTuple):
@@ -163,7 +164,7 @@ def _socket_paths(settings: DaemonSettings) -> list[str]:
 
 def _settings_of(files: FileSystem, process: DaemonProcess) -> DaemonSettings:
     flags = parse_flags(process.arguments[1:])
-    config_path = str(flags.pop("config-file", "")) or _default_config(process)
+    config_path = str(flags.pop("config-file", "")) or f"{config_directory(process)}/daemon.json"
     config, changed, error = _read_config(files, config_path)
     environment = {
         key: (process.environment or {}).get(name) or (process.environment or {}).get(name.lower())
@@ -181,12 +182,13 @@ def _settings_of(files: FileSystem, process: DaemonProcess) -> DaemonSettings:
     return DaemonSettings(process, config_path, error, changed, values, sources, clashes)
 
 
-def _default_config(process: DaemonProcess) -> str:
-    if process.uid == 0:
-        return _DEFAULT_CONFIG
+def config_directory(process: DaemonProcess | None) -> str:
+    """Return where a dockerd has its configuration and the certificates of registries, without root its user's own."""
+    if process is None or process.uid == 0:
+        return _CONFIG_DIRECTORY
     environment = process.environment or {}
     home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", "~"), ".config")
-    return f"{home}/docker/daemon.json"
+    return f"{home}/docker"
 
 
 def _refuse_constant(name: str) -> None:

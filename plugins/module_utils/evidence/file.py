@@ -9,7 +9,7 @@ import posixpath
 import stat
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Sequence, Tuple
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, config_directory
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError, gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import audit
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import Accounts, read_accounts
@@ -44,7 +44,6 @@ _UNIT_DIRECTORIES = (
 )
 #: Its own service's, and that of the containerd which dockerd starts where there is no such service.
 _CONTAINERD_SOCKETS = ("/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock")
-_REGISTRIES = "/etc/docker/certs.d"
 _TLS_PURPOSES = {"tlscacert": "tls_ca", "tlscert": "tls_certificate", "tlskey": "tls_key"}
 #: To where systemd links the name of a unit that must not start.
 _MASK = "/dev/null"
@@ -174,7 +173,8 @@ def _places(sources: FileSources) -> Places:
     yield "docker_service_unit", [_unit(files, "docker.service")]
     yield "docker_socket_unit", [_unit(files, "docker.socket")]
     yield from _drop_ins(files)
-    yield "docker_directory", ["/etc/docker"]
+    directory = config_directory(settings.process)
+    yield "docker_directory", [directory]
     yield "daemon_config", [settings.config_path]
     yield "docker_defaults", ["/etc/default/docker"]
     yield "docker_sysconfig", ["/etc/sysconfig/docker"]
@@ -185,7 +185,7 @@ def _places(sources: FileSources) -> Places:
     yield "containerd_directory", ["/run/containerd"]
     yield "containerd_config", ["/etc/containerd/config.toml"]
     yield from _tls_files(settings)
-    yield from _registry_files(files)
+    yield from _registry_files(files, posixpath.join(directory, "certs.d"))
 
 
 def _own_directory(files: FileSystem, settings: DaemonSettings) -> list[str]:
@@ -237,11 +237,11 @@ def _tls_files(settings: DaemonSettings) -> Places:
         yield _TLS_PURPOSES[key], [path]
 
 
-def _registry_files(files: FileSystem) -> Places:
-    for registry in _names(files, _REGISTRIES):
-        for name in _names(files, posixpath.join(_REGISTRIES, registry)):
+def _registry_files(files: FileSystem, directory: str) -> Places:
+    for registry in _names(files, directory):
+        for name in _names(files, posixpath.join(directory, registry)):
             purpose = "registry_key" if name.endswith(".key") else "registry_certificate"
-            yield purpose, [posixpath.join(_REGISTRIES, registry, name)]
+            yield purpose, [posixpath.join(directory, registry, name)]
 
 
 def _names(files: FileSystem, directory: str) -> list[str]:

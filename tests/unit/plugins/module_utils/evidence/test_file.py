@@ -118,6 +118,18 @@ def test_programs_beside_the_running_dockerd_are_found(
     assert found["containerd_program"][0]["exists"] is False
 
 
+def test_an_engine_without_root_has_its_users_directory(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
+) -> None:
+    put("/etc/docker/certs.d/registry.example.org/ca.crt")
+    put("/home/ada/.config/docker/certs.d/registry.example.org/client.key", mode=0o666)
+    process = DaemonProcess(1, 1000, ("dockerd",), {"HOME": "/home/ada"}, 0.0)
+    found = collect(files, commands, DaemonSettings(process=process))
+    assert [item["path"] for item in found["docker_directory"]] == ["/home/ada/.config/docker"]
+    assert [item["mode_octal"] for item in found["registry_key"]] == ["0666"]
+    assert "registry_certificate" not in found
+
+
 def test_sockets_that_systemd_opened_are_found(
     files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path], tmp_path: Path
 ) -> None:
