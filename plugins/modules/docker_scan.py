@@ -84,7 +84,7 @@ options:
     default: []
     suboptions:
       path:
-        description: The file, searched like those of M(ansible.builtin.copy).
+        description: The file, searched like those of M(ansible.builtin.copy), and then from where Ansible was started.
         type: path
         required: true
       name:

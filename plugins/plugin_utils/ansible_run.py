@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
@@ -28,8 +29,14 @@ def run_id() -> str:
 
 
 def user_files(action: ActionBase, names: Sequence[str]) -> list[Path]:
-    """Find the user's files as Ansible finds those of `copy`: beside the role or the playbook, in `files`."""
-    return [Path(action._find_needle("files", name)) for name in names]
+    """Find the user's files as `copy` does, beside the role or the playbook, and then from where Ansible was started.
+
+    Beside the collection's own playbooks a user has no files.
+
+    AnsibleFileNotFound, with all these places, for a file that is in none of them.
+    """
+    places = [*action._task.get_search_path(), os.getcwd()]
+    return [Path(action._loader.path_dwim_relative_stack(places, "files", name)) for name in names]
 
 
 def collection() -> str:

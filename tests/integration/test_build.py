@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -41,15 +42,18 @@ def test_tarball_holds_the_collection_and_nothing_of_its_development(collections
     )
 
 
-def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path) -> None:
+def environment_of(collections: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    environment["ANSIBLE_COLLECTIONS_PATH"] = str(collections)
+    return {**environment, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+
+
+def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path) -> None:
     command = ["ansible-playbook", "breakwater.docker.compliance", "-i", "localhost,", "-c", "local"]
     variables = {"docker_compliance_report_dir": str(tmp_path / "reports")}
     done = subprocess.run(
         [*command, "-e", json.dumps(variables)],
         cwd=tmp_path,
-        env=environment,
+        env=environment_of(collections),
         capture_output=True,
         text=True,
         check=False,
@@ -59,3 +63,27 @@ def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path
     assert host["assessed"], host["reason"]
     assert host["summary"]["pass"] > 0
     assert host["summary"]["error"] == 0
+
+
+@pytest.mark.parametrize("guide", ["waivers.md", "writing_rules.md"])
+def test_guide_can_be_followed_to_the_letter(collections: Path, tmp_path: Path, guide: str) -> None:
+    """Files that a guide names are made in an empty directory, in which its commands are then given."""
+    text = (collections / "ansible_collections/breakwater/docker/docs" / guide).read_text(encoding="utf-8")
+    (tmp_path / "inventory").write_text("localhost ansible_connection=local\n", encoding="utf-8")
+    files = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    commands = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert files
+    assert commands
+    for name, content in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-euc", "".join(commands)],
+        cwd=tmp_path,
+        env=environment_of(collections),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "reports/report.json").exists()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
@@ -87,10 +88,11 @@ def rebuild(directory: Path, *arguments: str, code: int = 0, **given: Any) -> st
         *arguments,
         code=code,
         docker_build_host="first",
-        docker_scan_definitions=[str(DEFINITIONS)],
+        docker_scan_definitions=[os.path.relpath(DEFINITIONS, ROOT)],
         docker_image_rebuild_pull=False,
-        docker_image_rebuild_sign_tasks=str(directory / "sign.yml"),
-        docker_image_rebuild_roll_tasks=str(directory / "roll.yml"),
+        # as a user names them: from where Ansible is started
+        docker_image_rebuild_sign_tasks=os.path.relpath(directory / "sign.yml", ROOT),
+        docker_image_rebuild_roll_tasks=os.path.relpath(directory / "roll.yml", ROOT),
         docker_image_rebuild_report_dir=str(directory / "reports"),
         **{"docker_image_rebuild_images": [IMAGE], **given},
     )

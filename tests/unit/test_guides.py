@@ -7,9 +7,11 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.breakwater.docker.plugins.module_utils.probe.proof import PROBES
 from ansible_collections.breakwater.docker.plugins.plugin_utils.catalogue_loader import builtin
@@ -148,3 +150,52 @@ def test_every_attack_names_its_test() -> None:
     attacks = [row for row in page.splitlines() if row.startswith("| ") and not row.startswith("| attacks with")]
     assert len(attacks) > 15
     assert [row for row in attacks if not TESTS.search(row.split("|")[3])] == []
+
+
+def _specs() -> dict[str, Any]:
+    """Return the options of all roles by their names."""
+    entries = (yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
+    points = (point for entry in entries for point in entry["argument_specs"].values())
+    return {name: option for point in points for name, option in point.get("options", {}).items()}
+
+
+SPECS = _specs()
+OF_PLAYBOOKS = {
+    name for path in ROOT.glob("playbooks/*.yml") for name in re.findall(r"\bdocker_[a-z_]+", path.read_text())
+} | {"docker_hardening_profile"}  # which is the default of the roles' own
+
+
+def _settings(node: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a document sets, at any depth."""
+    if isinstance(node, dict):
+        yield from ((str(name), value) for name, value in node.items())
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _settings(inner)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_set_what_roles_take(page: Path) -> None:
+    """Each snippet of YAML can be read, and has only variables that exist, with values that their roles take."""
+    text = page.read_text(encoding="utf-8")
+    for indent, snippet in re.findall(r"^( *)```yaml\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        documents = list(yaml.safe_load_all(re.sub(f"^{indent}", "", snippet, flags=re.MULTILINE)))
+        given = [(name, value) for name, value in _settings(documents) if name.startswith("docker_")]
+        assert [name for name, _value in given if name not in SPECS and name not in OF_PLAYBOOKS] == [], snippet
+        for name, value in given:
+            if name in SPECS:
+                assert ArgumentSpecValidator({name: SPECS[name]}).validate({name: value}).error_messages == [], snippet
+
+
+# the walk-through of contributing.md makes a variable of its own
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "contributing.md"], ids=lambda page: page.name)
+def test_commands_set_what_exists(page: Path) -> None:
+    commands = "".join(re.findall(r"^ *```(?:console|sh)\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL))
+    named = re.findall(r'-e (docker_\w+)=|"(docker_\w+)":', commands)
+    assert {first or second for first, second in named} - set(SPECS) - OF_PLAYBOOKS == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_variables_look_up_lie_with_the_inventory(page: Path) -> None:
+    """Under the collection's own playbooks Ansible looks for others beside these, where a user has none."""
+    looked_up = re.findall(r"lookup\('ansible\.builtin\.file', (.*?)\)", page.read_text(encoding="utf-8"))
+    assert [path for path in looked_up if not path.startswith("inventory_dir")] == []
