@@ -20,6 +20,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.description import parse
 from ansible_collections.breakwater.docker.plugins.module_utils.workload.options import OPTIONS
 from ansible_collections.breakwater.docker.plugins.plugin_utils.workload_judgement import weaknesses
+from ansible_collections.breakwater.docker.tests.integration.container_host import started
 from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import FakeDockerd, recorded
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +102,9 @@ def test_survey_offers_what_the_roles_take() -> None:
 
 def test_playbook_of_the_job_template_can_be_run() -> None:
     template = json.loads((EXAMPLES / "awx/job_template.json").read_text())
+    # AWX refuses a template without
+    assert template["project"]
+    assert template["ask_inventory_on_launch"]
     command = ["ansible-playbook", "--syntax-check", "-i", str(EXAMPLES / "inventory")]
     subprocess.run([*command, str(EXAMPLES / "awx" / template["playbook"])], check=True, cwd=ROOT)
 
@@ -110,6 +114,19 @@ def test_units_are_valid() -> None:
     command = ["docker", "run", "--rm", "--volume", f"{EXAMPLES}/pull:/pull:ro", "breakwater-host:debian13"]
     done = subprocess.run([*command, "sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""
+
+
+def test_host_that_audits_itself_reports_under_its_own_name() -> None:
+    unit = (EXAMPLES / "pull/breakwater-audit.service").read_text(encoding="utf-8")
+    given = {
+        "/etc/systemd/system/breakwater-audit.service": unit,
+        "/usr/bin/ansible-pull": "#!/bin/sh\necho $* >/given\n",
+    }
+    with started("breakwater-pull", "breakwater-host:debian13", ready="systemctl is-system-running") as host:
+        for path, text in given.items():
+            host.run(f"cat >{path} <<'END'\n{text}END\nchmod 755 {path}")
+        host.run("systemctl daemon-reload && systemctl start breakwater-audit.service")
+        assert " --inventory breakwater-pull, " in host.run("cat /given")
 
 
 @pytest.mark.parametrize(("path", "schema"), [("github.yml", "github-workflows"), ("gitlab.yml", "gitlab-ci")])
