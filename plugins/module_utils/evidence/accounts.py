@@ -67,7 +67,8 @@ def _entries(files: FileSystem, path: str, fields: int) -> list[list[str]]:
 def group_members(commands: CommandRunner, accounts: Accounts, name: str) -> list[str] | None:
     """Return who is in the group, by primary group as well, sorted; None where there is no such group.
 
-    root, who needs no group, is left out. getent asks the directory services too. UnreadableError when it can't be run.
+    root, who needs no group, is left out, and so are the system's accounts whose primary group is root's.
+    getent asks the directory services too. UnreadableError when it can't be run.
     """
     result = commands.run(("getent", "group", name))
     if result.rc == _UNKNOWN_KEY:
@@ -76,5 +77,5 @@ def group_members(commands: CommandRunner, accounts: Accounts, name: str) -> lis
     if result.rc != 0 or len(entry) != 4 or not _NUMBER.fullmatch(entry[2]):
         raise UnreadableError(f"getent group {name} failed: {result.stderr.strip() or 'its answer is not an entry'}")
     listed = {member for member in entry[3].split(",") if member}
-    primary = {user for user, gid in accounts.primary_groups.items() if gid == int(entry[2])}
+    primary = {user for user, gid in accounts.primary_groups.items() if gid == int(entry[2]) != 0}
     return sorted((listed | primary) - {"root"})

@@ -8,7 +8,6 @@ import posixpath
 import re
 from typing import Any, Callable, Mapping, NamedTuple
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import gather
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     accounts,
@@ -47,7 +46,7 @@ class HostSources(NamedTuple):
 
     files: FileSystem
     commands: CommandRunner
-    settings: DaemonSettings
+    socket_path: str
     documents: EngineDocuments
     live_rules: Callable[[], audit.AuditRules]
     """The audit rules that the kernel has loaded; UnreadableError where it does not show them."""
@@ -55,10 +54,11 @@ class HostSources(NamedTuple):
 
 def collect(sources: HostSources) -> dict[str, Any]:
     """Return the host's evidence; whatever can't be read is null and told under `unreadable`."""
-    files, commands, settings = sources.files, sources.commands, sources.settings
+    files, commands = sources.files, sources.commands
     root = Lazy(lambda: data_root(sources.documents))
     users = Lazy(lambda: accounts.read_accounts(files))
-    group = Lazy(lambda: settings.get("group", "docker"))
+    # of a socket that systemd opened the unit names the group, and dockerd's own setting does nothing
+    group = Lazy(lambda: users().group(files.stat(sources.socket_path).st_gid))
     members = Lazy(lambda: accounts.group_members(commands, users(), group()))
     live = sources.live_rules
     execs = Lazy(lambda: exec_audit.collect(files, commands, live(), client_path(files)))

@@ -49,7 +49,7 @@ def collect(
     documents = answers()
     images = Ahead(lambda: image.collect(reader, documents, files, deep_scan))
     live_rules = Lazy(lambda: audit.live_rules(files, commands))
-    host_sources = host.HostSources(files, commands, settings, documents, live_rules)
+    host_sources = host.HostSources(files, commands, socket_path, documents, live_rules)
     served = served_sockets(files, settings.process.pid) if settings.process else []
     file_sources = file.FileSources(files, settings, socket_path, documents, live_rules, served)
     daemon_evidence = daemon.collect(documents, files, commands, processes, settings)

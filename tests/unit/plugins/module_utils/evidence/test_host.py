@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import (
     accounts,
@@ -23,11 +23,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.lazy import Lazy
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
-from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess
 from ansible_collections.breakwater.docker.plugins.plugin_utils.schema import scope_schema
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
 PASSWD = "root:x:0:0::/root:/bin/bash\nada:x:1000:1000::/home/ada:/bin/sh\neve:x:1001:994::/:/bin/sh\nbroken\n"
+SOCKET = "/var/run/docker.sock"
 MOUNTS = (
     "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
     "23 22 8:2 / /var/lib/docker rw - ext4 /dev/sdb1 rw\n"
@@ -44,9 +44,8 @@ def documents(**given: Any) -> EngineDocuments:
 
 
 def collect(files: LocalFileSystem, commands: RecordedCommands, **given: Any) -> dict[str, Any]:
-    settings = DaemonSettings(process=DaemonProcess(1, 0, ("dockerd",), {}, 0.0))
     live_rules = Lazy(lambda: audit.live_rules(files, commands))
-    return host.collect(host.HostSources(files, commands, settings, documents(**given), live_rules))
+    return host.collect(host.HostSources(files, commands, SOCKET, documents(**given), live_rules))
 
 
 def test_a_host_with_nothing_has_reasons_and_no_traceback(files: LocalFileSystem, commands: RecordedCommands) -> None:
@@ -61,6 +60,8 @@ def test_the_evidence_of_a_whole_host_fits_its_schema(
     files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
 ) -> None:
     put("/etc/passwd", PASSWD)
+    put("/etc/group", f"docker:x:{os.getgid()}:\n")
+    put(SOCKET)
     put("/etc/os-release", 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n')
     put("/proc/self/mountinfo", MOUNTS)
     put("/proc/sys/kernel/osrelease", "6.12.48\n")
@@ -74,18 +75,33 @@ def test_the_evidence_of_a_whole_host_fits_its_schema(
     assert found["data_root_own_filesystem"] is True
 
 
-def test_a_group_that_is_missing_has_no_members(files: LocalFileSystem, commands: RecordedCommands) -> None:
-    commands.answer("getent group docker", rc=2)
+def test_group_is_the_one_that_the_socket_has(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
+) -> None:
+    # not what daemon.json says, of which docker.socket knows nothing
+    put("/etc/docker/daemon.json", '{"group": "ops"}')
+    put("/etc/group", f"users:x:{os.getgid()}:\nops:x:5000:\n")
+    put(SOCKET)
+    commands.answer("getent group users", f"users:x:{os.getgid()}:ada\n")
+    found = collect(files, commands)
+    assert (found["docker_group"], found["docker_group_members"]) == ("users", ["ada"])
+
+
+def test_a_group_that_is_missing_has_no_members(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
+) -> None:
+    put(SOCKET)
+    commands.answer("getent group", rc=2)
     found = collect(files, commands)
     assert found["docker_group_exists"] is False
     assert found["docker_group_members"] == []
 
 
-@pytest.mark.parametrize("group", ["docker:x:993:root,ada", "root:x:0:ada"])
+@pytest.mark.parametrize("group", ["docker:x:993:root,ada", "root:x:0:ada"])  # of which sync is as well
 def test_root_needs_no_group(
     files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path], group: str
 ) -> None:
-    put("/etc/passwd", PASSWD)
+    put("/etc/passwd", PASSWD + "sync:x:5:0:sync:/sbin:/bin/sync\n")
     commands.answer("getent group", group)
     assert accounts.group_members(commands, accounts.read_accounts(files), group.partition(":")[0]) == ["ada"]
 
