@@ -30,6 +30,8 @@ def published(container: Document, running: bool, addresses: Mapping[str, str]) 
 
 def _configured(container: Document, addresses: Mapping[str, str]) -> Iterator[Binding]:
     mode = container.string("HostConfig", "NetworkMode")
+    if mode in ("host", "none"):  # with which the engine keeps the request, and discards the ports
+        return
     unnamed = addresses.get("bridge" if mode == "default" else mode, "")
     for at in bindings(container, "HostConfig", "PortBindings"):
         yield at._replace(address=at.address or unnamed)

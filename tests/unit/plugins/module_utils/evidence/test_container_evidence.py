@@ -390,6 +390,14 @@ def test_port_without_an_address_gets_its_networks(tmp_path: Path, mode: str, ad
     assert (port["host_address"], port["all_addresses"]) == (address, everywhere)
 
 
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_ports_that_the_engine_will_discard_are_not_published(tmp_path: Path, mode: str) -> None:
+    doc = inspected("stopped")
+    doc["HostConfig"].update(NetworkMode=mode, PortBindings={"80/tcp": [{"HostIp": "", "HostPort": "80"}]})
+    doc["HostConfig"]["PublishAllPorts"] = True
+    assert collect(tmp_path, doc)[0]["published_ports"] == []
+
+
 @pytest.mark.parametrize(
     ("source", "writable", "socket", "sensitive"),
     [
