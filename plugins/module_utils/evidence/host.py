@@ -38,7 +38,10 @@ _PACKAGES = (
 )
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 _ENVIRONMENT_FILES = ("/etc/environment", "/etc/profile", "/etc/bash.bashrc")
-_CONTENT_TRUST = re.compile(r"^[ \t]*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?1\b", re.MULTILINE)
+#: The client takes everything for yes that is not empty and not one of Go's words for no.
+_CONTENT_TRUST = re.compile(
+    r"^[ \t]*(?:export\s+)?DOCKER_CONTENT_TRUST=[\"']?(?!(?:0|f|false)?(?:[\s\"';#]|$))", re.MULTILINE | re.IGNORECASE
+)
 
 
 class HostSources(NamedTuple):
@@ -133,7 +136,7 @@ def mended_vulnerabilities(files: FileSystem, commands: CommandRunner) -> list[s
 
 
 def content_trust(files: FileSystem) -> bool:
-    """Tell whether logins get DOCKER_CONTENT_TRUST=1 from the host's environment files."""
+    """Tell whether logins get DOCKER_CONTENT_TRUST=1, or another yes, from the host's environment files."""
     scripts = []
     if exists(files, "/etc/profile.d"):
         scripts = [f"/etc/profile.d/{name}" for name in files.listdir("/etc/profile.d") if name.endswith(".sh")]

@@ -260,6 +260,11 @@ def test_retired_tools(
         ("/etc/environment", "DOCKER_CONTENT_TRUST=1\n", True),
         ("/etc/profile.d/docker.sh", "x=1\nexport DOCKER_CONTENT_TRUST='1'\n", True),
         ("/etc/profile.d/docker.csh", "DOCKER_CONTENT_TRUST=1\n", False),
+        ("/etc/profile.d/docker.sh", 'export DOCKER_CONTENT_TRUST="true"; x=1\n', True),
+        ("/etc/environment", "DOCKER_CONTENT_TRUST=yes", True),
+        ("/etc/environment", "DOCKER_CONTENT_TRUST=False\n", False),
+        ("/etc/environment", "DOCKER_CONTENT_TRUST=\nDOCKER_CONTENT_TRUST=''\n", False),
+        ("/etc/profile.d/docker.sh", "export DOCKER_CONTENT_TRUST=0; DOCKER_CONTENT_TRUST_SERVER=1\n", False),
         ("/etc/environment", "#DOCKER_CONTENT_TRUST=1\nDOCKER_CONTENT_TRUST=0\nDOCKER_CONTENT_TRUST_SERVER=1\n", False),
     ],
 )
