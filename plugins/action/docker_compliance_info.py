@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import (
@@ -51,6 +52,8 @@ class ActionModule(ActionBase):
         _validated, options = self.validate_argument_spec(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS})
         host = variables["inventory_hostname"]
         try:
+            if options["timeout"] < 1:
+                raise InputError(f"timeout is {options['timeout']}: an engine needs at least one second to answer.")
             controls = catalogue_loader.load(user_files(self, options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             # A waiver of a control that this run does not judge is not unused.
@@ -76,11 +79,16 @@ class ActionModule(ActionBase):
     def _evidence(self, options: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         if options["evidence_file"]:
             return _saved_evidence(Path(options["evidence_file"]))
-        collected = self._execute_module(
-            module_name="breakwater.docker.docker_compliance_info",
-            module_args={name: options[name] for name in COLLECTOR_OPTIONS},
-            task_vars=variables,
-        )
+        try:
+            collected = self._execute_module(
+                module_name="breakwater.docker.docker_compliance_info",
+                module_args={name: options[name] for name in COLLECTOR_OPTIONS},
+                task_vars=variables,
+            )
+        except AnsibleConnectionFailure:
+            raise  # the task's `ignore_unreachable` is for this
+        except AnsibleError as error:  # a full disk, or no way to become root
+            raise _NotCollectedError(f"The collector could not be run on the host: {error}") from None
         if collected.get("failed"):
             raise _NotCollectedError(f"The collector failed on the host: {collected.get('msg', 'it said nothing')}")
         return json.loads(collected["evidence"])

@@ -165,6 +165,9 @@ def test_hosts_in_trouble_lose_no_other_and_fail_the_run(fleet: Path, plain: Pat
         "slow": f"docker_compliance_docker_host=unix://{tmp_path}/slow docker_compliance_timeout=1",
         "gone": "ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1",
         "wrong": f"docker_compliance_docker_host=unix://{fleet}/0001.sock docker_compliance_profile=paranoid",
+        "hasty": f"docker_compliance_docker_host=unix://{fleet}/0001.sock docker_compliance_timeout=0",
+        "bare": "ansible_python_interpreter=/nowhere/python",
+        "closed": "ansible_pipelining=false ansible_become=true ansible_become_user=no-such-user",
     }
     lines = "".join(f"{name} {variables}\n" for name, variables in trouble.items())
     (tmp_path / "hosts.ini").write_text(lines + (fleet / "hosts.ini").read_text())
@@ -172,12 +175,25 @@ def test_hosts_in_trouble_lose_no_other_and_fail_the_run(fleet: Path, plain: Pat
     with FakeDockerd(tmp_path / "slow", documents):
         run = play(tmp_path, tmp_path / "reports")
     assert run.returncode == 2, run.stdout + run.stderr
-    assert "No result from gone, wrong" in run.stdout + run.stderr
+    assert "No result from bare, closed, gone, hasty, wrong:" in run.stdout + run.stderr
+    assert "timeout is 0: an engine needs at least one second" in run.stdout + run.stderr
     found = hosts(tmp_path / "reports")
     assert set(found) == {*HOSTS, *trouble}
     assert {name for name, host in found.items() if host["assessed"]} == set(HOSTS)
     assert "did not answer /info within 1 seconds" in found["slow"]["reason"]
+    assert "interpreter '/nowhere/python' was not found" in found["bare"]["reason"]
+    assert "could not be run on the host: Failed to change ownership" in found["closed"]["reason"]
     assert {name: verdicts(tmp_path / "reports")[name] for name in HOSTS} == verdicts(plain)
+
+
+def test_a_host_where_nothing_can_be_run_does_not_end_the_batches_after_it(fleet: Path, tmp_path: Path) -> None:
+    closed = "closed ansible_pipelining=false ansible_become=true ansible_become_user=no-such-user\n"
+    (tmp_path / "hosts.ini").write_text(closed + (fleet / "hosts.ini").read_text())
+    (tmp_path / "serial.yml").write_text(SERIAL)
+    run = play(tmp_path, tmp_path / "serial", playbook=str(tmp_path / "serial.yml"))
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "No result from closed:" in run.stdout + run.stderr
+    assert {name for name, host in hosts(tmp_path / "serial").items() if host["assessed"]} == set(HOSTS)
 
 
 def test_a_killed_run_leaves_whole_files(fleet: Path, tmp_path: Path) -> None:

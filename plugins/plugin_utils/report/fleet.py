@@ -77,6 +77,8 @@ class HostRow:
     assessed: bool
     reason: str | None
     engine: str
+    #: whether there is a result, be it that the host's engine can't be examined
+    answered: bool
     score: int | None
     summary: Mapping[str, int]
     #: what probes proved in the same run
@@ -116,7 +118,8 @@ class Fleet:
         new = self.drift.compare(report) if self.drift else frozenset()
         version = report["engine"].get("version")
         host = HostRow(
-            *(report["host"], report["assessed"], report["reason"], str(version or ""), report["score"]),
+            *(report["host"], report["assessed"], report["reason"], str(version or "")),
+            *(report["assessed"] or bool(report["engine"]), report["score"]),
             *(report["summary"], report.get("proof")),
             self.drift.threats_before.get(report["host"], {}) if self.drift else {},
             report.get("assessed_at", ""),

@@ -8,7 +8,6 @@ from typing import Iterable, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SEVERITIES
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import Fleet
-from ansible_collections.breakwater.docker.plugins.plugin_utils.report.sources import MISSING
 
 THRESHOLDS = ("none", *reversed(SEVERITIES))
 _NAMED = 20
@@ -21,7 +20,7 @@ def complaints(fleet: Fleet, fail_on: str, fail_on_new: str) -> Iterator[str]:
     have, count; `none` for never. A host without a result always counts, and one that was not assessed where anything
     does.
     """
-    missing = {host.name for host in fleet.hosts if host.reason == MISSING}
+    missing = {host.name for host in fleet.hosts if not host.answered}
     if missing:
         yield f"No result from {_names(missing)}: unreachable, or the audit failed there."
     others = {host.name for host in fleet.not_assessed} - missing

@@ -134,7 +134,12 @@ def test_a_host_without_a_result_always_fails_the_task(tmp_path: Path) -> None:
 
 
 def test_a_host_that_was_not_assessed_fails_where_a_threshold_is_set(tmp_path: Path) -> None:
-    stopped = HostReport.not_assessed("h1", "dockerd is stopped")
+    stopped = HostReport.not_assessed("h1", "dockerd is stopped", {"status": "stopped"})
     factory.write_hosts(tmp_path, [stopped])
     assert "failed" not in run(report_dir=str(tmp_path))
     assert "Not assessed: h1" in run(report_dir=str(tmp_path), fail_on="critical")["msg"]
+
+
+def test_a_host_of_which_nothing_is_known_always_fails(tmp_path: Path) -> None:
+    factory.write_hosts(tmp_path, [HostReport.not_assessed("h1", "The collector failed on the host: no Python")])
+    assert "No result from h1" in run(report_dir=str(tmp_path))["msg"]
