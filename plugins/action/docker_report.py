@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -46,8 +47,10 @@ class ActionModule(ActionBase):
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}
         display = Display()
+        # callback plugins of these names promise that standard output is JSON
+        for_programs = constants.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("json", "jsonl")
         for line in [*summary.lines(fleet), *(f"  {name}: {path}" for name, path in files.items())]:
-            display.display(line)
+            display.display(line, stderr=for_programs)
         result.update(_answer(fleet, files))
         reasons = list(judgement.complaints(fleet, options["fail_on"], options["fail_on_new"]))
         return {**result, "failed": True, "msg": " ".join(reasons)} if reasons else result

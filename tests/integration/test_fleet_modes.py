@@ -114,6 +114,12 @@ def test_serial_and_check_mode_find_the_same(fleet: Path, plain: Path, tmp_path:
     assert verdicts(tmp_path / "serial") == verdicts(plain)
 
 
+def test_standard_output_is_json_where_the_callback_promises_it(fleet: Path, tmp_path: Path) -> None:
+    run = play(fleet, tmp_path / "json", "--limit", "host-0", ANSIBLE_STDOUT_CALLBACK="ansible.posix.json")
+    assert json.loads(run.stdout)["stats"]["host-0"]["failures"] == 0
+    assert "Docker compliance: score" in run.stderr
+
+
 def test_reports_of_several_controllers_are_merged(fleet: Path, plain: Path, tmp_path: Path) -> None:
     for name, limit in (("east", "host-0,host-1"), ("west", "host-2,host-3")):
         assert play(fleet, tmp_path / name, "--limit", limit).returncode == 0
