@@ -138,6 +138,21 @@ def test_no_step_of_a_new_ca_leaves_a_host_out(fleet: Path, tmp_path: Path, tag:
     assert "Have a CA on the controller" not in run.stdout
 
 
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
+def test_no_strategy_lets_a_new_ca_issue_before_every_host_trusts_it(tmp_path: Path, strategy: str) -> None:
+    gone = "gone ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n"
+    (tmp_path / "hosts.ini").write_text(f"{gone}here\n{LOCAL}")
+    given = {"ca_dir": f"{tmp_path}/ca", "ca_passphrase": "battery-staple-horse", "server": False}
+    variables = json.dumps({f"docker_tls_{name}": value for name, value in given.items()})
+    arguments = ("--check", "-e", variables)
+    playbook = "breakwater.docker.rotate_certificates"
+    run = play(tmp_path, tmp_path / "none", *arguments, playbook=playbook, ANSIBLE_STRATEGY=strategy)
+    assert run.returncode != 0
+    assert "UNREACHABLE" in run.stdout
+    assert "TASK" in run.stdout.partition("Let the second CA issue")[0]
+    assert "TASK" not in run.stdout.partition("Let the second CA issue")[2]
+
+
 def test_ansible_pull_audits_the_machine_it_runs_on(fleet: Path, plain: Path, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()

@@ -53,7 +53,11 @@ def test_batches_after_a_host_that_suffers_are_left_alone(hosts: list[container_
     assert hardened(hosts) == [True, False, False]
 
 
-def test_one_of_a_batch_that_suffers_ends_the_roll_out(hosts: list[container_host.ContainerHost]) -> None:
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_one_of_a_batch_that_suffers_ends_the_roll_out(
+    hosts: list[container_host.ContainerHost], monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    monkeypatch.setenv("ANSIBLE_STRATEGY", strategy)
     hosts[0].run("touch /root/ill")
     probe = f"sh -c 'test -e /root/ill || {SPOILT[2]}'"
     code, said = roll_out(probe=probe, serial=[2, 1])
