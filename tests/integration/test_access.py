@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# The ways to a real engine besides root's own: over TCP with TLS and without ssh, and as a user of the docker group.
+# The ways to a real engine besides root's own: over TCP with TLS and without ssh, and as a user of the docker group;
+# and one on whose host a file system does not answer.
 
 from __future__ import annotations
 
@@ -29,6 +30,18 @@ systemctl restart docker
 docker load --quiet --input /usr/share/breakwater/busybox.tar
 useradd --create-home --groups docker alice
 docker run --detach --name bad --privileged --volume /var/run/docker.sock:/s busybox:local sleep 100000
+mkdir --mode 700 /srv/closed
+ln -s /etc /srv/closed/link
+mkdir -p /srv/dead/data
+docker run --detach --name linked --volume /srv/closed/link:/l --volume /srv/dead/data:/d busybox:local sleep 100000
+"""
+#: Mounts what behaves as a network file system does whose server is gone: who looks into it waits.
+DEAD = """
+import ctypes, os, time
+device = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+assert ctypes.CDLL(None).mount(b"gone:/", b"/srv/dead", b"fuse", 0, options.encode()) == 0
+time.sleep(600)
 """
 
 
@@ -147,6 +160,22 @@ def test_what_a_user_of_the_docker_group_may_not_read_is_an_error_with_the_reaso
     assert host["assessed"]
     found = {(item["control"], item["object"]["name"]): item for item in host["findings"]}
     assert found["container_not_privileged", "bad"]["status"] == "fail"
+    mounts = found["container_no_sensitive_mounts", "linked"]
+    assert (mounts["status"], "/srv/closed/link: Permission denied" in mounts["message"]) == ("error", True)
     listeners = found["daemon_tcp_verifies_clients", "dockerd"]
     assert listeners["status"] == "error"
     assert "Permission denied" in listeners["message"]
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_file_system_that_does_not_answer_does_not_keep_the_run_waiting(tmp_path: Path) -> None:
+    run("docker", "exec", "-d", NAME, "python3", "-c", DEAD)
+    run("docker", "exec", NAME, "sh", "-c", "until grep -q 'gone:/ /srv/dead' /proc/mounts; do sleep 0.1; done")
+    try:
+        inventory = f"{NAME} ansible_connection=community.docker.docker\n"
+        host, code = audit(tmp_path / "reports", inventory, docker_compliance_timeout=1)
+    finally:
+        run("docker", "exec", NAME, "umount", "--force", "--lazy", "/srv/dead")
+    assert code == 2
+    assert not host["assessed"]
+    assert "could not be collected within 20 seconds: a file system of this host may not answer" in host["reason"]

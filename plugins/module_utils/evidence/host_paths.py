@@ -82,22 +82,40 @@ def holds_socket(files: FileSystem, path: str, engines: Iterable[str] = ()) -> b
     """Tell whether the path is an engine's socket or a directory with one somewhere below it.
 
     `engines` are the sockets of this host's engine besides the usual ones, without symbolic links. `/var` counts
-    although it leads to `/run` by such a link only: where it does not, it holds the socket itself.
+    although it leads to `/run` by such a link only: where it does not, it holds the socket itself. PermissionError
+    where this user can't see where the path leads.
     """
     sockets = {*_SOCKETS, *engines}
     real = resolve(files, path)
     places = {real, _RUNTIME_DIRECTORY.sub("/run/user/UID", real)}
-    return real in ("/", "/var") or any(
+    if real in ("/", "/var") or any(
         sock == place or sock.startswith(place + "/") for sock in sockets for place in places
-    )
+    ):
+        return True
+    _require_seen(files, real)
+    return False
 
 
 def is_sensitive(files: FileSystem, path: str, writable: bool, data_root: str) -> bool:
     """Tell whether the path is one of the system's own, or has the engine's data in it.
 
-    It is judged by where it leads, not by how it is written; `data_root` has no symbolic links.
+    It is judged by where it leads, not by how it is written; `data_root` has no symbolic links. PermissionError where
+    this user can't see where the path leads.
     """
     real = resolve(files, path)
     if not writable and _within(real, _HARMLESS_TO_READ):
         return False
-    return real in _SYSTEM_ROOTS or _within(real, (*_SYSTEM_TREES, data_root)) or _within(data_root, (real,))
+    if real in _SYSTEM_ROOTS or _within(real, (*_SYSTEM_TREES, data_root)) or _within(data_root, (real,)):
+        return True
+    _require_seen(files, real)
+    return False
+
+
+def _require_seen(files: FileSystem, real: str) -> None:
+    """Raise PermissionError where this user can't see whether a link leads from there to somewhere else."""
+    try:
+        files.lstat(real)
+    except PermissionError:
+        raise
+    except OSError:  # it is not there, or on a host that can't be seen, where names have to do
+        pass

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, NoReturn
 
 import pytest
 
@@ -468,6 +469,22 @@ def test_the_engines_data_wherever_it_is(tmp_path: Path, data_root: str, source:
     mount = {"Type": "bind", "Source": source, "Destination": "/x", "RW": True, "Propagation": "rprivate"}
     found = evidence(tmp_path, {"Mounts": [mount]}, data_root=data_root)
     assert found["sensitive_mounts"] == [source] * sensitive
+
+
+def test_host_path_that_may_not_be_followed_is_not_taken_for_harmless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_files: LocalFileSystem, path: str) -> NoReturn:
+        kind = PermissionError if path.startswith("/srv/closed/") else FileNotFoundError
+        raise kind(errno.EACCES, "Permission denied", path)
+
+    for question in ("readlink", "lstat"):
+        monkeypatch.setattr(LocalFileSystem, question, refuse)
+    for source, sensitive in (("/srv/closed/link", None), ("/srv/open", []), ("/etc", ["/etc"])):
+        mount = {"Type": "bind", "Source": source, "Destination": "/x", "RW": True, "Propagation": "rprivate"}
+        found = evidence(tmp_path, {"Mounts": [mount]})
+        assert found["sensitive_mounts"] == sensitive
+        assert ("socket_mounts" in found["unreadable"]) == (sensitive is None)
 
 
 def test_volumes_of_containers(tmp_path: Path) -> None:
