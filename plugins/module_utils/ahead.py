@@ -30,9 +30,14 @@ class Ahead(Generic[Value]):
         except Exception as error:  # raised where the value is asked for
             self._failure = error
 
-    def __call__(self) -> Value:
-        """Return the value as soon as it is there; what the reader raised, where it failed."""
-        self._thread.join()
+    def __call__(self, limit: float | None = None) -> Value:
+        """Return the value as soon as it is there; what the reader raised, where it failed.
+
+        TimeoutError where the reader is not done within `limit` seconds.
+        """
+        self._thread.join(limit)
+        if self._thread.is_alive():
+            raise TimeoutError
         if self._failure is not None:
             raise self._failure
         return self._values[0]

@@ -44,7 +44,10 @@ options:
         type: path
         required: true
   timeout:
-    description: Seconds to wait for each document of the engine; all of them may take ten times as long.
+    description:
+      - Seconds to wait for each document of the engine; all of them may take ten times as long.
+      - Without O(deep_scan) everything else is waited for twenty times as long, a file system that does not answer for
+        example.
     type: int
     default: 30
   deep_scan:
@@ -232,6 +235,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.zip_imports impo
 
 compile_once()
 
+from ansible_collections.breakwater.docker.plugins.module_utils.ahead import Ahead
 from ansible_collections.breakwater.docker.plugins.module_utils.collector import collect
 from ansible_collections.breakwater.docker.plugins.module_utils.compliance_options import (
     COLLECTOR_OPTIONS,
@@ -240,6 +244,9 @@ from ansible_collections.breakwater.docker.plugins.module_utils.compliance_optio
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi, socket_path_of
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
+
+#: How many times as long as one document of the engine everything may take.
+_TIMEOUTS = 20
 
 
 def _collect(docker_host: str, tls: dict[str, str] | None, timeout: int, deep_scan: bool) -> dict[str, Any]:
@@ -257,8 +264,15 @@ def main() -> None:
     """Run the module."""
     # the options for judging are the action plugin's, which keeps them on the controller
     module = AnsibleModule(argument_spec={**COLLECTOR_OPTIONS, **JUDGEMENT_OPTIONS}, supports_check_mode=True)
+    options = {name: module.params[name] for name in COLLECTOR_OPTIONS}
+    limit = None if options["deep_scan"] else _TIMEOUTS * options["timeout"]
     try:
-        evidence = _collect(**{name: module.params[name] for name in COLLECTOR_OPTIONS})
+        evidence = Ahead(lambda: _collect(**options))(limit)
+    except TimeoutError:  # whoever waits for a file system in vain can't be woken, only left behind
+        module.fail_json(
+            msg=f"The evidence could not be collected within {limit} seconds: a file system of this host may not "
+            "answer, such as that of a server that is gone. Look at its mounts, or raise timeout."
+        )
     except BreakwaterError as error:
         module.fail_json(msg=str(error))
     # As text: Ansible walks through every value of a result, here and again on the controller.

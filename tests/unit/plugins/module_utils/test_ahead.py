@@ -33,3 +33,12 @@ def test_failure_is_raised_where_the_value_is_asked_for() -> None:
     for _time in range(2):
         with pytest.raises(EngineError, match="Nobody listens"):
             ahead()
+
+
+def test_nobody_waits_longer_than_the_limit() -> None:
+    ended = threading.Event()
+    ahead = Ahead(lambda: ended.wait(timeout=60))
+    with pytest.raises(TimeoutError):
+        ahead(0.01)
+    ended.set()
+    assert ahead(60)
