@@ -153,6 +153,22 @@ def test_no_strategy_lets_a_new_ca_issue_before_every_host_trusts_it(tmp_path: P
     assert "TASK" not in run.stdout.partition("Let the second CA issue")[2]
 
 
+@pytest.mark.parametrize("batches", ["two", 0, None, {"first": 1}])
+def test_batches_that_are_none_are_refused_in_a_sentence(fleet: Path, tmp_path: Path, batches: Any) -> None:
+    given = json.dumps({"docker_hardening_serial": batches})
+    run = play(fleet, tmp_path / "none", "-e", given, playbook="breakwater.docker.harden")
+    assert run.returncode != 0
+    assert "docker_hardening_serial takes numbers of hosts" in run.stdout + run.stderr
+    assert "TASK" not in run.stdout
+
+
+@pytest.mark.parametrize("batches", ["2,100%", [2, "100 %"]])
+def test_batches_may_be_given_on_the_command_line(fleet: Path, tmp_path: Path, batches: Any) -> None:
+    given = json.dumps({"docker_hardening_serial": batches, "docker_hardening_areas": "none"})
+    run = play(fleet, tmp_path / "none", "-e", given, playbook="breakwater.docker.harden")
+    assert run.stdout.count("fatal: [") == 2, run.stdout + run.stderr
+
+
 def test_ansible_pull_audits_the_machine_it_runs_on(fleet: Path, plain: Path, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
