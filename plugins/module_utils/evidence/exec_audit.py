@@ -13,10 +13,13 @@ from typing import Any, Iterator, Sequence
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.accounts import names_root
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.audit import AuditRules
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 LOG = "/var/log/audit/audit.log"
-#: How much of the log's end is read, in bytes.
+#: What auditd calls the one before, which holds everything up to a moment ago when it has just begun anew.
+_FORMER_LOG = LOG + ".1"
+#: How much of each log's end is read, in bytes.
 LOG_LIMIT = 4 << 20
 #: With name_format in auditd.conf, as STIGs ask for, each line begins with the host's name.
 _RECORD = re.compile(r"^(?:node=\S+ )?type=EXECVE msg=audit\((\d+)\.\d+:\d+\): (.*)$", re.MULTILINE)
@@ -52,20 +55,19 @@ _GLOBAL_VALUES = {
 
 
 def collect(files: FileSystem, commands: CommandRunner, live: AuditRules, client: str) -> dict[str, Any]:
-    """Return how often `docker exec`, or Compose's, is in the log's last LOG_LIMIT bytes.
+    """Return how often `docker exec`, or Compose's, is in the last LOG_LIMIT bytes of the log and of the one before.
 
     `since` is the time of the first of them; `recorded` tells whether the kernel's rules record the program `client`,
     without which the counts say nothing.
     UnreadableError or OSError where the log can't be read.
     """
     recorded = live.records_execution(client)
-    try:
-        files.stat(LOG)
-    except FileNotFoundError:
+    logs = [path for path in (_FORMER_LOG, LOG) if exists(files, path)]
+    if not logs:
         return {"recorded": False, "total": 0, "privileged": 0, "root": 0, "since": None}
-    result = commands.run(("tail", "-c", str(LOG_LIMIT), LOG))
+    result = commands.run(("tail", "-q", "-c", str(LOG_LIMIT), *logs))
     if result.rc != 0:
-        raise UnreadableError(f"{LOG} can't be read: {result.stderr.strip() or 'tail failed'}")
+        raise UnreadableError(f"{' or '.join(logs)} can't be read: {result.stderr.strip() or 'tail failed'}")
     return {"recorded": recorded, **summarise(result.stdout)}
 
 

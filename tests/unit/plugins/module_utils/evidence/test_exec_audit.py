@@ -105,9 +105,23 @@ def test_the_end_of_the_log_is_counted(
     files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
 ) -> None:
     put("/var/log/audit/audit.log", "x")
-    commands.answer("tail -c", record("docker", "exec", "--privileged", "web", "sh"))
+    commands.answer(
+        "tail -q -c 4194304 /var/log/audit/audit.log", record("docker", "exec", "--privileged", "web", "sh")
+    )
     found = exec_audit.collect(files, commands, audit.AuditRules(executions=True), "/usr/bin/docker")
     assert (found["recorded"], found["privileged"]) == (True, 1)
+
+
+def test_the_log_before_counts_as_well(
+    files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]
+) -> None:
+    # auditd begins a new log at 8 MB, which holds nothing at first
+    put("/var/log/audit/audit.log.1", record("docker", "exec", "--privileged", "web", "sh"))
+    put("/var/log/audit/audit.log", "")
+    both = "/var/log/audit/audit.log.1 /var/log/audit/audit.log"
+    commands.answer(f"tail -q -c 4194304 {both}", record("docker", "exec", "--privileged", "web", "sh"))
+    found = exec_audit.collect(files, commands, audit.AuditRules(executions=True), "/usr/bin/docker")
+    assert (found["recorded"], found["privileged"], found["since"]) == (True, 1, "2026-01-01T00:00:00Z")
 
 
 def test_a_closed_log_is_told(files: LocalFileSystem, commands: RecordedCommands, put: Callable[..., Path]) -> None:
