@@ -190,10 +190,13 @@ def _places(sources: FileSources) -> Places:
 
 def _own_directory(files: FileSystem, settings: DaemonSettings) -> list[str]:
     """Return where the running dockerd is, and so what came with it: of a snap or an archive at no usual place."""
-    try:
-        return [posixpath.dirname(files.readlink(f"/proc/{settings.process.pid}/exe"))] if settings.process else []
-    except OSError:
+    if settings.process is None:
         return []
+    try:
+        program = files.readlink(f"/proc/{settings.process.pid}/exe")
+    except OSError:  # which is for root's eyes only
+        program = settings.process.arguments[0]
+    return [posixpath.dirname(program)] if program.startswith("/") else []
 
 
 def _data_root(sources: FileSources) -> str:

@@ -116,6 +116,9 @@ def test_programs_beside_the_running_dockerd_are_found(
     assert [(item["path"], item["mode_octal"]) for item in found["daemon_program"]] == [("/opt/docker/dockerd", "0777")]
     assert [item["path"] for item in found["runc_program"]] == ["/usr/bin/runc", "/opt/docker/runc"]
     assert found["containerd_program"][0]["exists"] is False
+    (tmp_path / "proc/1/exe").unlink()
+    unprivileged = DaemonSettings(process=PROCESS._replace(arguments=("/opt/docker/dockerd", "-D")))
+    assert collect(files, commands, unprivileged)["daemon_program"][0]["path"] == "/opt/docker/dockerd"
 
 
 def test_an_engine_without_root_has_its_users_directory(
