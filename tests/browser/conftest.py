@@ -73,6 +73,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of so many hosts that the matrix has a row for each, and a column for each of many controls."""
+    directory = tmp_path_factory.mktemp("wide")
+    factory.write_reports(directory, factory.fleet(20, containers=1, number=60), "html")
+    return directory / "report.html"
+
+
+@pytest.fixture(scope="session")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _page(tmp_path_factory.mktemp("single"), factory.host_report("h1.example.net"))
 

@@ -218,6 +218,16 @@ def test_print_shows_what_is_folded_and_no_controls_of_the_screen(visit: Visit, 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
+def test_paper_has_no_matrix_that_it_would_cut(visit: Visit, fleet: Path, wide: Path) -> None:
+    small, large = visit(fleet), visit(wide)
+    for page in (small, large):
+        page.emulate_media(media="print")
+    expect(small.locator("#matrix .legend")).to_be_visible()
+    expect(small.locator(".on-paper")).to_have_count(0)
+    expect(large.locator("#matrix .on-paper")).to_be_visible()
+    expect(large.locator("#matrix .block").first).to_be_hidden()
+
+
 def test_a_thousand_hosts_open_and_filter_within_seconds(visit: Visit, thousand: Path) -> None:
     started = time.monotonic()
     page = visit(thousand)

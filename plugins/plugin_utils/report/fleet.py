@@ -101,6 +101,16 @@ class HostRow:
         return (self.assessed, score, tuple(-self.failures[severity] for severity in SEVERITIES), self.name)
 
 
+@dataclass
+class WaiverUse:
+    """A waiver and the findings of the fleet that it names: accepted ones, and those that still fail or are open."""
+
+    waiver: Mapping[str, Any]
+    control: ControlRow
+    findings: Counter[str] = field(default_factory=Counter)
+    hosts: set[str] = field(default_factory=set)
+
+
 class Fleet:
     """The sums of a report; `add` takes the hosts, `finish` sorts them worst first."""
 
@@ -111,7 +121,7 @@ class Fleet:
         self.hosts: list[HostRow] = []
         self.controls: dict[str, ControlRow] = {}
         self._unused: dict[str, Mapping[str, Any]] = {}
-        self._used: set[str] = set()
+        self._used: dict[str, WaiverUse] = {}
 
     def add(self, report: Mapping[str, Any]) -> None:
         """Take a host's report in its JSON form."""
@@ -133,7 +143,9 @@ class Fleet:
             if status in BAD:
                 host.failures[finding["severity"]] += 1
             if finding["waiver"]:
-                self._used.add(_text(finding["waiver"]))
+                use = self._used.setdefault(_text(finding["waiver"]), WaiverUse(finding["waiver"], control))
+                use.findings[status] += 1
+                use.hosts.add(host.name)
             if status in {"pass", "not_applicable"}:
                 continue
             is_new = bool(new) and status in BAD and key_of(finding) in new
@@ -208,6 +220,11 @@ class Fleet:
     def failing_controls(self) -> list[ControlRow]:
         """Controls that fail somewhere, gravest first."""
         return sorted((c for c in self.controls.values() if c.failing), key=lambda control: control.rank)
+
+    @property
+    def waivers(self) -> list[WaiverUse]:
+        """The waivers that name a finding, the first to expire first."""
+        return sorted(self._used.values(), key=lambda use: (use.waiver["expires"], use.control.id))
 
     @property
     def unused_waivers(self) -> list[Mapping[str, Any]]:

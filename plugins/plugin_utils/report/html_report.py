@@ -36,6 +36,8 @@ _PROVEN_STATES = {"contained": "pass", "exposed": "fail", "not_testable": "not_a
 _FEW_HOSTS = 12
 #: Rows of one matrix table; browsers lay out only the tables that are in view.
 _BLOCK = 50
+#: Columns of the matrix that fit on a sheet of A4.
+_PAPER = 24
 
 
 class HtmlReport(Renderer):
@@ -65,6 +67,7 @@ class HtmlReport(Renderer):
             histogram=_histogram(fleet.hosts),
             by_hosts=len(fleet.hosts) > _FEW_HOSTS,
             block=_BLOCK,
+            paper=_PAPER,
             arrangements=proofs.ARRANGEMENTS,
             proven_states=_PROVEN_STATES,
             exposed_containers=proofs.exposed_containers,

@@ -135,6 +135,42 @@ def test_each_host_says_when_it_was_seen_and_old_results_stand_out(tmp_path: Pat
     assert "Old results: 1 host" in page.text
 
 
+def one_line(page: Page) -> str:
+    return " ".join(page.text.split())
+
+
+def test_waivers_are_listed_with_what_they_cover(tmp_path: Path) -> None:
+    control = factory.controls(1)[0]
+    old = replace(factory.WAIVER, control=control[0], owner="old-team", expires="2026-01-31")
+    told = "Not so. The waiver of old-team expired on 2026-01-31."
+    expired = factory.finding(control, "fail", "web", waiver=old, message=told)
+    accepted = factory.finding(control, "waived", "db", waiver=replace(old, owner="ops", expires="2027-01-31"))
+    page = Page(html(tmp_path, HostReport.of("h1", [expired, accepted], {}), HostReport.of("h2", [accepted], {})))
+    text = one_line(page)
+    assert text.index("1 fail, it has expired on 1 host") < text.index("2 waived on 2 hosts")
+    assert f"ops: {factory.WAIVER.reason}" in text
+    # At the control and at the host.
+    assert text.count(told) == 2
+
+
+def test_what_can_not_be_decided_is_not_called_failing(tmp_path: Path) -> None:
+    first, second = factory.controls(2)
+    both = [factory.finding(first, status, name) for status, name in (("fail", "web"), ("error", "db"))]
+    unknown = factory.finding(second, "error", "web")
+    text = one_line(Page(html(tmp_path, HostReport.of("h1", [*both, unknown], {}), HostReport.of("h2", [unknown], {}))))
+    assert text.count("fails on 1 host") == 1
+    assert "error on 2 hosts" in text
+    assert "Failures and errors by severity" in text
+
+
+def test_the_mean_is_of_the_hosts_that_have_a_score(tmp_path: Path) -> None:
+    absent = HostReport.of("bare", [factory.finding(factory.controls(1)[0], "not_applicable", "a")], {})
+    gone = HostReport.not_assessed("gone", "It is off.")
+    text = one_line(Page(html(tmp_path, factory.host_report("h1"), absent, gone)))
+    assert "of 26 controls in all; mean of 1 host with a score. 1 host not assessed." in text
+    assert text.count("Tried 20") == 1
+
+
 def test_unused_waivers_are_told(tmp_path: Path) -> None:
     report = HostReport.of("h1", factory.host_report("h1", trouble=0).findings, {}, [factory.WAIVER])
     page = Page(html(tmp_path, report))
