@@ -16,6 +16,8 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note"}
 #: `security-severity` of GitHub code scanning, by which it orders and names results.
 _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
+#: GitHub wants a place in a file of each result; an object of a host has none but its beginning.
+_REGION = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1}
 #: What passes or does not apply is left out: a SARIF log is for what somebody has to look at.
 _KINDS = {"fail": "fail", "waived": "fail", "error": "open", "manual": "review"}
 
@@ -73,6 +75,7 @@ def _rule(control: ControlRow) -> dict[str, Any]:
     return {
         "id": control.id,
         "shortDescription": {"text": control.title},
+        "fullDescription": {"text": control.title},
         "help": {"text": f"{fix['text']}{where}"},
         "defaultConfiguration": {"level": _LEVELS[control.severity]},
         "properties": {
@@ -90,6 +93,9 @@ def _rule(control: ControlRow) -> dict[str, Any]:
 def _result(host: str, finding: Mapping[str, Any], kind: str) -> dict[str, Any]:
     subject = finding["object"]
     place = [host, subject["type"], subject["name"]]
+    uri = "/".join(quote(part, safe="") for part in place)
+    # Neither the object's id nor the evidence: a recreated container with the same fault is the same result.
+    fingerprint = _fingerprint([finding["control"], *place])
     result = {
         "ruleId": finding["control"],
         "kind": kind,
@@ -97,12 +103,12 @@ def _result(host: str, finding: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "message": {"text": _message(host, finding)},
         "locations": [
             {
-                "physicalLocation": {"artifactLocation": {"uri": "/".join(quote(part, safe="") for part in place)}},
+                "physicalLocation": {"artifactLocation": {"uri": uri}, "region": _REGION},
                 "logicalLocations": [{"fullyQualifiedName": "/".join(place), "name": subject["name"]}],
             }
         ],
-        # Neither the object's id nor the evidence: a recreated container with the same fault is the same result.
-        "partialFingerprints": {"breakwaterFinding/v1": _fingerprint([finding["control"], *place])},
+        # The second is the only one that GitHub heeds.
+        "partialFingerprints": {"breakwaterFinding/v1": fingerprint, "primaryLocationLineHash": fingerprint},
         "properties": {"host": host, "status": finding["status"], "evidence": describe(finding["evidence"])},
     }
     if finding["status"] == "waived":

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_a_status_has_its_kind(tmp_path: Path, status: str, kind: str, level: st
     result = only_result(tmp_path, status=status)
     assert (result["kind"], result["level"]) == (kind, level)
     assert bool(result.get("suppressions")) == (status == "waived")
+
+
+def test_a_log_has_what_github_asks_for(tmp_path: Path) -> None:
+    run = run_of(tmp_path, factory.host_report("h1"), factory.hostile_report())
+    for rule in run["tool"]["driver"]["rules"]:
+        assert all(rule[name]["text"] for name in ("shortDescription", "fullDescription", "help"))
+        assert len(rule["properties"]["tags"]) <= 20
+    for result in run["results"]:
+        place = result["locations"][0]["physicalLocation"]
+        assert re.fullmatch(r"[^/:%]?([\w.~/-]|%[0-9A-F]{2})+", place["artifactLocation"]["uri"])
+        assert place["region"].keys() == {"startLine", "startColumn", "endLine", "endColumn"}
+        assert result["partialFingerprints"]["primaryLocationLineHash"]
 
 
 @pytest.mark.parametrize("status", ["pass", "not_applicable"])
