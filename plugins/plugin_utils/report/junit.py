@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any, Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
@@ -37,7 +38,13 @@ class JunitReport(Renderer):
 def _suite(report: Mapping[str, Any]) -> str:
     summary, host = report["summary"], report["host"]
     if report["assessed"]:
-        cases = [_case(host, finding) for finding in report["findings"]]
+        # Docker lets two networks have one name; of cases that are named alike GitLab reads the first only.
+        names: Counter[str] = Counter()
+        cases = []
+        for finding in report["findings"]:
+            name = f"{finding['control']} [{finding['object']['name']}]"
+            names[name] += 1
+            cases.append(_case(host, finding, f"{name} ({names[name]})" if names[name] > 1 else name))
         errors = summary["error"]
     else:
         reason = f"Not assessed: {report['reason']}"
@@ -52,8 +59,8 @@ def _suite(report: Mapping[str, Any]) -> str:
     return head + "".join(cases) + "</testsuite>\n"
 
 
-def _case(host: str, finding: Mapping[str, Any]) -> str:
-    status, name = finding["status"], f"{finding['control']} [{finding['object']['name']}]"
+def _case(host: str, finding: Mapping[str, Any], name: str) -> str:
+    status = finding["status"]
     head = f"<testcase classname={_attr(host + '.' + finding['scope'])} name={_attr(name)}"
     if status == "pass":
         return head + "/>\n"

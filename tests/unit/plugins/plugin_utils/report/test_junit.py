@@ -61,3 +61,10 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     (suite,) = suites(tmp_path, factory.hostile_report())
     assert suite.attrib["name"] == factory.HOSTILE
     assert not list(suite.iter("script"))
+
+
+def test_objects_of_one_name_are_cases_of_their_own(tmp_path: Path) -> None:
+    network = ("network_icc_disabled", "Containers on a bridge can't reach each other", "network", "high", "2.2", "T6")
+    both = [factory.finding(network, status, "web", identity) for status, identity in (("pass", "01"), ("fail", "02"))]
+    (suite,) = suites(tmp_path, HostReport.of("h1", both, {}))
+    assert [case.attrib["name"] for case in suite] == ["network_icc_disabled [web]", "network_icc_disabled [web] (2)"]
