@@ -143,6 +143,7 @@ def test_waivers_are_shown_and_expire(audit: Audit, evidence: dict[str, Any], tm
         ({"policy": {"docker_group": []}}, "The policy has no"),
         ({"rules": ["nowhere.yml"]}, "nowhere.yml"),
         ({"fail_on": "severe"}, "severe"),
+        ({"previous_report": "nowhere.json"}, "is nowhere.json, where there is no file"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(
