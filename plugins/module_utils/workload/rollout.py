@@ -65,7 +65,7 @@ class Rollout:
             self._engine.post(f"/containers/{name}/start")
             problem = self._problem(change, name)
             if problem:
-                raise BreakwaterError(f"{name} was started and is not well: {problem}. `docker logs {name}` says why.")
+                raise BreakwaterError(f"{name} was started and is not well: {problem}. {_where_to_look(name)}.")
         else:
             self._replace(change, name, successor)
 
@@ -86,7 +86,7 @@ class Rollout:
             former = self._take_back(name, successor, stopped)
             raise BreakwaterError(
                 f"The new container of {name} is not well and was stopped: {problem}.{former}"
-                f" `docker logs {successor}` says why; the next run removes it."
+                f" {_where_to_look(successor)}; the next run removes it."
             )
         if old:
             if change.overlap:
@@ -139,3 +139,8 @@ class Rollout:
             if waited >= timeout:
                 return f"it is not healthy after {timeout} seconds"
             self._sleep(_POLL_SECONDS)
+
+
+def _where_to_look(name: str) -> str:
+    """Return where it says why a container is not well: what a health check prints is not in the container's log."""
+    return f"`docker logs {name}` says why, or `docker inspect {name}` what its health check printed"

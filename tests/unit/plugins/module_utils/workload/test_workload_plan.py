@@ -246,7 +246,7 @@ class TestRollout:
     )
     def test_old_container_stays_when_the_new_one_is_not_well(self, state: dict[str, Any], reason: str) -> None:
         engine = Engine(state)
-        with pytest.raises(BreakwaterError, match=f"{reason}. The former container runs as before"):
+        with pytest.raises(BreakwaterError, match=f"{reason}. The former container runs as before.*inspect web.next"):
             roll(engine, workload({"pids": 50}), present(workload({})))
         assert engine.calls == ["create?name=web.next", "web.next/start", "web.next/stop"]
 
