@@ -260,7 +260,7 @@ def test_backup_is_complete_and_can_be_restored(registry: str) -> None:
     assert {machine.file(copy).mode for copy in copies} == {0o600}
     control = "docker {} docker-registry" if registry == CONTAINER else "systemctl {} docker-registry"
     machine.check_output(control.format("stop"))
-    machine.check_output(f"rm -rf /srv/registry/docker && tar -xpf {copies[-1]} -C /srv/registry")
+    machine.check_output(f"umask 027; rm -rf /srv/registry/docker && tar -xpf {copies[-1]} -C /srv/registry")
     machine.check_output(control.format("start"))
     bed.wait_for_registry(machine)
     for image, identity in images.items():

@@ -72,11 +72,14 @@ if [ "$used" -gt "$2" ]; then echo "<2>The registry's images take $used KiB, mor
 echo "The registry's images take $used KiB of $2 KiB."\
 """
 #: Links before blobs: a blob is stored before the links to it, so the copy has the blobs of all its links, even while
-#: somebody pushes. tar's status 1 means that a file was changed meanwhile.
+#: somebody pushes. tar's status 1 means that a file was changed meanwhile. The directories above them come by
+#: themselves: else a restore under a umask of 027 makes them root's, and no registry could enter.
 _BACKUP = """\
 set -e; umask 077; mkdir -p -- "$2"; name=$2/registry-$(date -u +%Y%m%dT%H%M%SZ).tar; cd -- "$1"; \
+[ -d docker/registry/v2/blobs ] || { echo "Nothing has been pushed yet, so there is nothing to copy."; exit 0; }; \
 tar --create --file="$name.partial" --numeric-owner --exclude=_uploads --warning=no-file-changed\
- docker/registry/v2/repositories docker/registry/v2/blobs || [ $? -eq 1 ]; \
+ --no-recursion docker docker/registry docker/registry/v2\
+ --recursion docker/registry/v2/repositories docker/registry/v2/blobs || [ $? -eq 1 ]; \
 sync -- "$name.partial"; mv -- "$name.partial" "$name"; \
 ls -1 -- "$2"/registry-*.tar | head -n -"$3" | xargs -r -d "\\n" rm -f --\
 """

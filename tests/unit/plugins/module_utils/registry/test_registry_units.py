@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import re
+import stat
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.registry.settings import Settings
-from ansible_collections.breakwater.docker.plugins.module_utils.registry.units import render
+from ansible_collections.breakwater.docker.plugins.module_utils.registry.units import _BACKUP, render
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import DOCKER
 
 CONTAINER: dict[str, Any] = {"kind": "container", "image": "x"}
@@ -76,3 +79,30 @@ def test_scripts_reach_the_shell_as_they_are(settings: Settings) -> None:
     assert "%%Y%%m%%d" in units["docker-registry-backup.service"]
     assert "/usr/bin/flock /srv/registry /bin/sh -c '" in units["docker-registry-backup.service"]
     assert "OnCalendar=daily\n" in units["docker-registry-backup.timer"]
+
+
+def backup(tmp_path: Path) -> list[Path]:
+    command = ["sh", "-c", _BACKUP, "sh", str(tmp_path / "images"), str(tmp_path / "copies"), "7"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return list((tmp_path / "copies").iterdir())
+
+
+def test_backup_of_a_registry_without_images_does_not_fail(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    assert backup(tmp_path) == []
+
+
+def test_restored_directories_have_their_modes_under_any_umask(tmp_path: Path) -> None:
+    for kind in ("repositories", "blobs"):
+        (tmp_path / "images/docker/registry/v2" / kind).mkdir(parents=True)
+    directories = sorted(path.relative_to(tmp_path / "images") for path in (tmp_path / "images").rglob("*"))
+    for path in directories:
+        (tmp_path / "images" / path).chmod(0o755)
+    [copy] = backup(tmp_path)
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    subprocess.run(["sh", "-ec", 'umask 077; tar -xpf "$1" -C "$2"', "sh", copy, restored], check=True)
+    assert {str(path): stat.S_IMODE((restored / path).stat().st_mode) for path in directories} == {
+        str(path): 0o755 for path in directories
+    }
