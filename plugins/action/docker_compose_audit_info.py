@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -46,7 +45,8 @@ class ActionModule(ActionBase):
             controls = catalogue_loader.load(user_files(self, options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             variables = {str(name): str(value) for name, value in options["variables"].items()}
-            project = load(Path(options["path"]).expanduser(), variables)
+            [path] = user_files(self, [options["path"]])
+            project = load(path, variables)
             findings = audit(project, chosen, rules.check_policy(options["policy"]))
         except BreakwaterError as error:
             return {**result, "failed": True, "msg": str(error)}

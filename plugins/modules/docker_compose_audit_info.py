@@ -17,7 +17,9 @@ description:
   - Runs on the controller. Neither an engine nor Compose is needed, and nothing is started.
 options:
   path:
-    description: The compose file on the controller.
+    description:
+      - The compose file on the controller, searched like those of M(ansible.builtin.copy), and then from where Ansible
+        was started.
     type: path
     required: true
   variables:

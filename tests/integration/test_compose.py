@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
@@ -107,3 +108,28 @@ def test_grave_findings_fail_the_task() -> None:
     assert "bad: container_not_privileged" in told["msg"]
     assert "good" not in told["msg"]
     assert not of_file(COMPOSE, fail_on="critical", controls=["container_read_only"])["failed"]
+
+
+def test_guide_can_be_followed_with_a_playbook_that_is_started_from_elsewhere(tmp_path: Path) -> None:
+    """Its compose file is found beside the playbook, where the file that hardens it is written."""
+    guide = (ROOT / "docs/compose.md").read_text(encoding="utf-8")
+    play, write = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    playbook = tmp_path / "site/gate.yml"
+    (tmp_path / "site/files").mkdir(parents=True)
+    (tmp_path / "site/files/compose.yaml").write_text("services: {web: {image: web}}\n", encoding="utf-8")
+    playbook.write_text(
+        play.replace("fail_on: high", "fail_on: none\n      register: audited") + write, encoding="utf-8"
+    )
+    done = subprocess.run(
+        ["ansible-playbook", str(playbook)],
+        cwd=tmp_path,
+        # the test is not in the directory of the ansible.cfg that finds the collection
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    hardened = yaml.safe_load((tmp_path / "site/files/compose.hardened.yaml").read_text(encoding="utf-8"))
+    assert hardened["services"]["web"]["read_only"] is True
