@@ -112,6 +112,8 @@ options:
     description:
       - Names of the bridges of containers; a plus at the end stands for any rest. Bridges that the engine has now are
         added by themselves.
+      - An interface of the host that such a rest covers, say C(br-lan), and that is no bridge of the engine, counts as
+        outside.
     type: list
     elements: str
     default: [docker0, docker_gwbridge, br-+]
@@ -254,7 +256,8 @@ def look_around(module: AnsibleModule, wanted: policy.Policy) -> tuple[str, rule
             " in addition. List it in input to make that plain."
         )
     backend = engine.backend if module.params["backend"] == "auto" else module.params["backend"]
-    return backend, ruleset.Surroundings(engine.bridges, proxied, peer)
+    own = surroundings.own_interfaces(files, wanted, engine)
+    return backend, ruleset.Surroundings(engine.bridges, own, proxied, peer)
 
 
 def render(chains: list[ruleset.Chain], backend: str, has_ipv6: bool) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Mapping, Sequence, Tuple, Union
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
@@ -69,6 +70,13 @@ class Policy:
     isolate_bridges: bool = True
     bridges: tuple[str, ...] = ()
     log_per_minute: int = 0
+
+    def covers(self, interface: str) -> bool:
+        """Tell whether the name of an interface is one of `bridges`, or fits one of them that ends in a plus."""
+        return any(
+            fnmatchcase(interface, name[:-1] + "*") if name.endswith("+") else interface == name
+            for name in self.bridges
+        )
 
     def shuts_out(self, peer: Peer, proxied: Sequence[Flow] = ()) -> bool:
         """Tell whether a new connection of the peer would be dropped; `proxied` is what is closed for docker-proxy."""

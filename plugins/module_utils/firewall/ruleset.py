@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from itertools import product
 from typing import Iterator
@@ -23,6 +22,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy 
 )
 
 FORWARD, CONTAINERS, PUBLISHED, INPUT, DROPPED = "forward", "containers", "published", "input", "dropped"
+EGRESS = "egress"
 PASS, DROP = "pass", "drop"
 IPV4, IPV6 = 4, 6
 _DHCPV6_CLIENT = 546
@@ -66,6 +66,8 @@ class Surroundings:
 
     bridges: tuple[str, ...] = ()
     """The bridges that the engine has now."""
+    own: tuple[str, ...] = ()
+    """The host's own interfaces that a pattern of the policy's bridges covers; outside of them is outside."""
     proxied: tuple[Flow, ...] = ()
     """What docker-proxy answers on the host itself, so that nothing is forwarded: to IPv6 that the container does not
     have, and to other containers."""
@@ -75,26 +77,30 @@ class Surroundings:
 
 def chains(policy: Policy, around: Surroundings) -> list[Chain]:
     """Return the rules for both families; the same policy and surroundings give the same rules in the same order."""
-    uncovered = [name for name in around.bridges if not any(_covers(pattern, name) for pattern in policy.bridges)]
-    patterns = [*policy.bridges, *uncovered]
+    patterns = [*policy.bridges, *(name for name in around.bridges if not policy.covers(name))]
     known = sorted({*(name for name in policy.bridges if not name.endswith("+")), *around.bridges})
     established = Rule(PASS, state="established")
     forward = [
         established,
+        *(rule for name in around.own for rule in _from_outside(name, patterns)),
         *(Rule(CONTAINERS, iif=pattern) for pattern in patterns),
         *(Rule(PUBLISHED, oif=pattern) for pattern in patterns),
     ]
     return [
         Chain(DROPPED, tuple(_dropped(policy))),
-        Chain(CONTAINERS, tuple(_containers(policy, patterns, known))),
-        Chain(PUBLISHED, tuple(_published(policy))),
+        Chain(EGRESS, tuple(_egress(policy))),
+        Chain(CONTAINERS, tuple(_containers(policy, around, patterns, known))),
+        Chain(PUBLISHED, tuple(_published(policy, around))),
         Chain(FORWARD, tuple(forward)),
         Chain(INPUT, (established, *_input(policy, around, patterns))),
     ]
 
 
-def _covers(pattern: str, name: str) -> bool:
-    return fnmatchcase(name, pattern[:-1] + "*") if pattern.endswith("+") else name == pattern
+def _from_outside(own: str, patterns: list[str]) -> Iterator[Rule]:
+    """Return the rules for what comes by an interface of the host's own; what goes elsewhere is not looked at."""
+    for pattern in patterns:
+        yield Rule(PUBLISHED, iif=own, oif=pattern)
+    yield Rule(PASS, iif=own)
 
 
 def _dropped(policy: Policy) -> Iterator[Rule]:
@@ -103,10 +109,20 @@ def _dropped(policy: Policy) -> Iterator[Rule]:
     yield Rule(DROP)
 
 
-def _containers(policy: Policy, patterns: list[str], known: list[str]) -> Iterator[Rule]:
+def _egress(policy: Policy) -> Iterator[Rule]:
+    """Return the rules for what containers send outside of the host."""
+    if policy.egress:
+        for flow in policy.egress:
+            yield from _matching(flow, PASS)
+        yield Rule(DROPPED)
+
+
+def _containers(policy: Policy, around: Surroundings, patterns: list[str], known: list[str]) -> Iterator[Rule]:
     """Return the rules for what containers send, but not to the host itself."""
     for network in policy.egress_blocked:
         yield Rule(DROPPED, family=network.version, destination=str(network))
+    for name in around.own:
+        yield Rule(EGRESS, oif=name)
     if policy.isolate_bridges:
         # No rule can say "the same bridge" without its name. So a bridge that is made later is parted from those that
         # are known now, but its own containers can talk until then, as the engine has it.
@@ -120,13 +136,13 @@ def _containers(policy: Policy, patterns: list[str], known: list[str]) -> Iterat
     if policy.egress:
         for pattern in patterns:
             yield Rule(PASS, oif=pattern)
-        for flow in policy.egress:
-            yield from _matching(flow, PASS)
-        yield Rule(DROPPED)
+        yield Rule(EGRESS)
 
 
-def _published(policy: Policy) -> Iterator[Rule]:
+def _published(policy: Policy, around: Surroundings) -> Iterator[Rule]:
     """Return the rules for what others send to containers."""
+    for name in around.own:
+        yield Rule(PASS, oif=name)
     yield Rule(DROPPED, family=IPV4, destination=_LOOPBACK, dialled=True)
     yield from _listed(policy, dialled=True)
     if not policy.default_deny:
@@ -144,6 +160,9 @@ def _input(policy: Policy, around: Surroundings, patterns: list[str]) -> Iterato
         port = around.peer.port
         yield from _matching(Flow("tcp", (port, port), (ip_network(around.peer.address),)), PASS)
     api = Flow("tcp", policy.api_ports, policy.trusted_clients)
+    if policy.trusted_clients:
+        for name in around.own:
+            yield from _matching(replace(api, interface=name), PASS)
     for pattern in patterns:
         yield Rule(DROPPED, iif=pattern, protocol="tcp", ports=api.ports)
     if policy.trusted_clients:

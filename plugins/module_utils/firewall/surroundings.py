@@ -13,7 +13,8 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import EngineError
-from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Address, Flow, Peer
+from ansible_collections.breakwater.docker.plugins.module_utils.firewall.policy import Address, Flow, Peer, Policy
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import scan
 from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import StoppedEngineError
@@ -72,6 +73,20 @@ def _published(containers: list[dict[str, Any]]) -> Iterator[Flow]:
 
 def _bridge(network: dict[str, Any]) -> str:
     return (network.get("Options") or {}).get(_BRIDGE_NAME) or f"br-{network['Id'][:12]}"
+
+
+def own_interfaces(files: FileSystem, wanted: Policy, engine: Engine) -> tuple[str, ...]:
+    """Return the interfaces that a pattern of the policy's bridges covers and that are none of the engine's.
+
+    A host may be reached by its own `br-lan`. What the policy spells out, or has a name that the engine gives, say of a
+    network made just now, counts as the engine's all the same.
+    """
+    known = {*engine.bridges, *wanted.bridges}
+    return tuple(
+        name
+        for name in sorted(names_in(files, "/sys/class/net"))
+        if wanted.covers(name) and name not in known and not _ITS_BRIDGE.fullmatch(name)
+    )
 
 
 def new_and_gone(before: Mapping[str, str], after: Mapping[str, str], bridges: Iterable[str]) -> list[str]:

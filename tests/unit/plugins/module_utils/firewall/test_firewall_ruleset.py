@@ -199,5 +199,37 @@ def test_peer_and_ports_of_docker_proxy() -> None:
     assert passes(policy(default_deny=True), Packet("eth0", destination="2001:db8::5", port=22), proxied)
 
 
+UPLINK = Surroundings(bridges=("br-0123456789ab", "docker0"), own=("br-lan", "br-vm"))
+
+
+@pytest.mark.parametrize(
+    ("given", "packet", "passing"),
+    [
+        ({}, published("192.0.2.1", iif="br-lan"), True),
+        (LISTED, published("192.0.2.1", iif="br-lan"), False),
+        ({"default_deny": True}, published("192.0.2.1", iif="br-lan"), False),
+        ({}, Packet("br-lan", "docker0"), False),
+        ({}, Packet("br-lan", "br-new"), False),
+        ({}, Packet("br-lan", "br-vm"), True),
+        ({}, Packet("br-lan", "eth0"), True),
+        ({}, Packet("eth0", "br-vm"), True),
+        ({}, Packet("docker0", "br-lan"), True),
+        ({}, Packet("docker0", "br-new"), False),
+        ({}, Packet("br-new", "br-lan"), True),
+        ({"egress_blocked": ["172.17.0.2"]}, Packet("docker0", "br-lan"), False),
+        ({"egress": [{"port": "80"}]}, Packet("docker0", "br-lan"), True),
+        ({"egress": [{"port": "443"}]}, Packet("docker0", "br-lan"), False),
+        ({"egress": [{"port": "443"}]}, Packet("docker0", "docker0"), True),
+        ({"egress": [{"port": "443"}]}, Packet("br-vm", "br-lan"), True),
+        ({}, Packet("br-lan", port=2376), False),
+        (CLIENTS, Packet("br-lan", port=2376), True),
+        (CLIENTS, Packet("br-lan", source="198.51.100.1", port=2376), False),
+        (CLIENTS, Packet("br-new", source="192.0.2.1", port=2376), False),
+    ],
+)
+def test_bridge_of_the_host_itself_is_outside(given: dict[str, Any], packet: Packet, passing: bool) -> None:
+    assert passes(policy(**given), packet, UPLINK) is passing
+
+
 def test_same_input_gives_same_rules(rich: Policy) -> None:
     assert ruleset.chains(rich, KNOWN) == ruleset.chains(rich, Surroundings(bridges=KNOWN.bridges))

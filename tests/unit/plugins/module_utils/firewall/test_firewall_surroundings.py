@@ -16,6 +16,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.firewall.surroun
     Engine,
     daemon_settings,
     new_and_gone,
+    own_interfaces,
     read_engine,
     serves_clients,
     ssh_peer,
@@ -79,6 +80,25 @@ def test_rules_that_change_with_the_networks_say_so(render: Callable[[list[rules
     open_rules = [rules(*bridges, isolate_bridges=False) for bridges in (("docker0", old), ("docker0", new))]
     assert open_rules[0] == open_rules[1]
     assert new_and_gone(open_rules[0], open_rules[1], ("docker0", new)) == []
+
+
+def test_own_interfaces_are_those_that_only_a_pattern_takes_for_the_engines(tmp_path: Path) -> None:
+    names = (
+        "br-lan",
+        "br-ex.10",
+        "br-0123456789ab",
+        "br-ba9876543210",
+        "br-site",
+        "br-own",
+        "docker0",
+        "eth0",
+        "virbr0",
+    )
+    for name in names:
+        (tmp_path / "sys/class/net" / name).mkdir(parents=True)
+    engine = Engine(bridges=("br-0123456789ab", "br-own", "docker0"))
+    wanted = policy(bridges=["docker0", "br-+", "br-site"])
+    assert own_interfaces(LocalFileSystem(str(tmp_path)), wanted, engine) == ("br-ex.10", "br-lan")
 
 
 def test_host_without_a_running_engine() -> None:
