@@ -241,6 +241,11 @@ FILES["file that is a link"] = Fault(
     f"cp --remove-destination /root/elsewhere.json {FILE}",
     by="new",
 )
+FILES["file that is mounted there"] = Fault(
+    f"{SAVE}; mount --bind /root/kept.json {FILE}",
+    "taken back: .*Device or resource busy.*is as before and the engine runs by it",
+    f"umount {FILE}",
+)
 NETWORK = {
     "port 2376 taken": Fault(
         "systemd-run --quiet --unit=squatter python3 -m http.server --bind 127.0.0.1 2376;"

@@ -101,7 +101,9 @@ class ConfigFile:
     def restore(self) -> None:
         """Bring back the content before `begin`, or the absence of the file."""
         content = self.unfinished()
-        if content:
+        if content is not None and content == self.read():
+            self._remove(self._pending)  # a file that can't be replaced, being mounted or immutable, was not
+        elif content:
             os.replace(self._pending, self.path)
         elif content is not None:
             self._remove(self.path)
