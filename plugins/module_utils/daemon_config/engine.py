@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, ContextManager, Mapping, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.held_ports import held_ports
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.ipv6_clients import reached
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Document, EngineState
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
@@ -120,6 +121,7 @@ class EngineHost:
             network=(self._get(socket, "/networks/bridge") or {}).get("Options") or {},
             shown=_shown(info),
             dependents=self._active(self.unit.dependents),
+            ipv6_clients=reached(self._ask(socket, "/containers/json"), self._files),
         )
 
     def _active(self, units: Sequence[str]) -> tuple[str, ...]:
@@ -137,13 +139,16 @@ class EngineHost:
         return self._get(socket, "/info")
 
     def _get(self, socket: str, path: str) -> dict[str, Any] | None:
+        document = self._ask(socket, path)
+        return document if isinstance(document, dict) else None
+
+    def _ask(self, socket: str, path: str) -> Any:
         try:
             with self._connect(socket) as api:
-                document = api.get(path)
+                return api.get(path)
         except EngineError as error:
             self._silence = str(error)
             return None
-        return document if isinstance(document, dict) else None
 
     def validate(self, path: str, version: str | None, document: Document) -> None:
         """Let dockerd itself judge the candidate file at `path` with the unit's options; InputError when it refuses."""

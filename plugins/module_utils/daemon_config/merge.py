@@ -50,6 +50,8 @@ class EngineState:
     """What keys have come to, as far as the engine tells."""
     dependents: tuple[str, ...] = ()
     """Active units that systemd restarts with the engine, and with them perhaps containers."""
+    ipv6_clients: Mapping[str, bool] = field(default_factory=dict)
+    """Containers with ports published to clients over IPv6, and whether they have an address of it themselves."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ def _misfit(name: str, value: Any, driver: str, wanted: Mapping[str, Any], state
         return f"a key of engines {KEYS[name].versions()}, this one is {state.version}"
     experiments = keys_of_experiments(wanted, state.version)
     profile = wanted.get(name) if name == "seccomp-profile" else None
+    proxied = _only_by_proxy(wanted, state)
     misfits = {
         "live-restore": (state.swarm_active, "an engine in a swarm can't restore containers live"),
         "log-driver": (driver != value, f"the log driver {driver} is kept"),
@@ -221,10 +224,19 @@ def _misfit(name: str, value: Any, driver: str, wanted: Mapping[str, Any], state
         "experimental": (bool(experiments), f"{' and '.join(experiments)} needs it in this engine"),
         "ip6tables": (older_than(state.version, "27.0"), f"experimental before 27.0, this one is {state.version}"),
         "seccomp-profile": (profile not in (None, "", "builtin", "unconfined"), f"the profile {profile} is kept"),
+        "userland-proxy": (bool(proxied), f"without docker-proxy no client over IPv6 reaches {', '.join(proxied)}"),
         "userns-remap": (uses_containerd_store(wanted), "the containerd image store excludes user namespaces"),
     }
     misfit, reason = misfits.get(name, (False, ""))
     return reason if misfit else None
+
+
+def _only_by_proxy(wanted: Mapping[str, Any], state: EngineState) -> list[str]:
+    """Return the containers whose ports would be closed to clients over IPv6 without docker-proxy, where it runs."""
+    if wanted.get("userland-proxy") is False:
+        return []
+    by_rules = wanted.get("ip6tables", not older_than(state.version, "27.0"))
+    return sorted(name for name, has_address in state.ipv6_clients.items() if not (by_rules and has_address))
 
 
 def _in_force(running: Mapping[str, Any], document: Mapping[str, Any], state: EngineState) -> Document:

@@ -98,8 +98,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_state_of_a_running_engine(tmp_path: Path) -> None:
-    host, _commands, _signals = make(tmp_path, {"/info": INFO, "/networks/bridge": BRIDGE})
+    (tmp_path / "proc/net").mkdir(parents=True)
+    (tmp_path / "proc/net/if_inet6").write_text("20010db8000000000000000000000003 1c 40 00 80     eth0\n")
+    web = {"Names": ["/web"], "Ports": [{"IP": "::", "PublicPort": 8080}]}
+    documents = {"/info": INFO, "/networks/bridge": BRIDGE, "/containers/json": [web]}
+    host, _commands, _signals = make(tmp_path, documents)
     state = host.state("/run/docker.sock", None)
+    assert state.ipv6_clients == {"web": False}
     assert (state.running, state.version, state.containers) == (True, "26.1.5+dfsg1", 3)
     assert (state.live_restore, state.swarm_active, state.storage_driver) == (True, False, "overlay2")
     assert (state.data_root, state.network) == ("/var/lib/docker", BRIDGE["Options"])

@@ -122,6 +122,27 @@ def test_profile_keys_of_other_versions_are_skipped() -> None:
     assert made.skipped == (("proxies", "a key of engines from 23.0, this one is 20.10.24"),)
 
 
+@pytest.mark.parametrize(
+    ("version", "file", "config", "kept"),
+    [
+        ("26.1.5", {}, {}, ["old", "web"]),
+        ("26.1.5", {"experimental": True, "ip6tables": True}, {}, ["web"]),
+        ("28.5.0", {}, {}, ["web"]),
+        ("28.5.0", {"ip6tables": False}, {}, ["old", "web"]),
+        ("28.5.0", {"userland-proxy": False}, {}, []),
+        ("28.5.0", {}, {"userland-proxy": False}, []),
+    ],
+)
+def test_profile_keeps_docker_proxy_for_clients_over_ipv6_whom_nothing_else_leads(
+    version: str, file: Document, config: Document, kept: list[str]
+) -> None:
+    state = EngineState(running=True, version=version, ipv6_clients={"web": False, "old": True})
+    made = plan(file, {"userland-proxy": False}, config, state)
+    reasons = [f"without docker-proxy no client over IPv6 reaches {', '.join(kept)}"] if kept else []
+    assert [reason for _key, reason in made.skipped] == reasons
+    assert made.document.get("userland-proxy", True) is bool(kept)
+
+
 def test_profile_does_not_take_away_a_log_driver() -> None:
     rotation = {"log-driver": "json-file", "log-opts": {"max-size": "10m"}}
     remote = {"log-driver": "syslog", "log-opts": {"syslog-address": "tcp://logs:514"}}
