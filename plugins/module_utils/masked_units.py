@@ -8,25 +8,42 @@ import re
 from typing import Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import names_in, text_of
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|path|timer|mount|automount|target)")
 #: Without these there is no container host, or nobody reaches it.
 _VITAL = re.compile(r"(docker|containerd|ssh|sshd|dbus|systemd-[a-z]+)(@.*)?\.(service|socket)")
 _PROPERTIES = ("Id", "LoadState", "ActiveState", "RequiredBy")
+_MODEMS = "ModemManager.service"
+#: ARPHRD_PPP of the kernel's if_arp.h.
+_PPP = "512"
 #: Seconds for stopping services.
 _TIMEOUT = 120
 
 
 class Plan(NamedTuple):
-    """Units to mask, and those that are kept for the active units that require them."""
+    """Units to mask, and those that are kept, each for the active units that require it or interfaces that it runs."""
 
     mask: tuple[str, ...]
     kept: Mapping[str, tuple[str, ...]]
 
 
-def make_plan(names: Sequence[str], needed: Sequence[str], commands: CommandRunner) -> Plan:
+def modems(files: FileSystem) -> tuple[str, ...]:
+    """Return the host's interfaces of mobile networks, by one of which it may be reached."""
+    root = "/sys/class/net"
+    return tuple(
+        name
+        for name in names_in(files, root)
+        if "DEVTYPE=wwan\n" in text_of(files, f"{root}/{name}/uevent")
+        or text_of(files, f"{root}/{name}/type").strip() == _PPP
+    )
+
+
+def make_plan(names: Sequence[str], needed: Sequence[str], commands: CommandRunner, mobile: Sequence[str] = ()) -> Plan:
     """Choose from `names` what this host has, is not masked and nobody needs; `needed` are units that stay.
+
+    `mobile` are interfaces that ModemManager may keep connected.
 
     InputError for what is no unit, and for one without which the host is none.
     """
@@ -48,6 +65,8 @@ def make_plan(names: Sequence[str], needed: Sequence[str], commands: CommandRunn
     others = sorted({other for names_of in dependents.values() for other in names_of})
     active = {name for name, unit in _show(others, commands).items() if unit["ActiveState"] == "active"}
     kept = {name: tuple(other for other in dependents[name] if other in active) for name in present}
+    if mobile and _MODEMS in kept:
+        kept[_MODEMS] += tuple(mobile)
     kept = {name: reasons for name, reasons in kept.items() if reasons}
     return Plan(tuple(name for name in present if name not in kept), kept)
 

@@ -53,7 +53,9 @@ masked:
   returned: success
   sample: [cups.service]
 kept:
-  description: Units that were kept, with the active units that require them.
+  description:
+    - Units that were kept, with the active units that require them, C(ModemManager.service) with interfaces of mobile
+      networks.
   type: dict
   returned: success
   sample: {rpcbind.socket: [nfs-server.service]}
@@ -64,8 +66,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
-from ansible_collections.breakwater.docker.plugins.module_utils.masked_units import Plan, apply, make_plan
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.masked_units import Plan, apply, make_plan, modems
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
 
 
 def main() -> None:
@@ -81,7 +83,8 @@ def main() -> None:
     plan = Plan((), {})
     try:
         if os.path.isdir("/run/systemd/system"):
-            plan = make_plan(module.params["name"], module.params["needed"], commands)
+            mobile = modems(LocalFileSystem())
+            plan = make_plan(module.params["name"], module.params["needed"], commands, mobile)
         if plan.mask and not module.check_mode:
             apply(plan, commands)
     except BreakwaterError as error:

@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, Breakwater maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# Which packages the roles install where, by what a host says it is.
+# Which packages the roles install where, by what a host says it is, and which units they leave alone.
 
 from __future__ import annotations
 
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,20 +22,33 @@ HOSTS = {
 }
 
 
+def rendered(directory: Path, role: str, expression: str, hosts: dict[str, Any]) -> dict[str, str]:
+    """Return by host what Ansible makes of an expression with the role's variables and the hosts' own."""
+    inventory = directory / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    shown = json.dumps({"msg": "{{ inventory_hostname }} has {{ " + expression + " }}"})
+    command = ["ansible", "-i", str(inventory), "all", "-m", "ansible.builtin.debug", "-a", shown]
+    variables = ["-e", f"@{ROLES}/{role}/defaults/main.yml", "-e", f"@{ROLES}/{role}/vars/main.yml"]
+    done = subprocess.run([*command, *variables], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if " has " in line]
+    return {name: line for name in hosts for line in lines if f'"{name} has ' in line}
+
+
 @pytest.mark.parametrize("role", ["docker_engine", "docker_engine_rootless"])
 def test_client_is_installed_where_it_is_a_package_of_its_own(tmp_path: Path, role: str) -> None:
-    told = {
+    hosts = {
         name: {f"__{role}_host": {"distribution": distribution, "distribution_version": version}}
         for name, (distribution, version, _own) in HOSTS.items()
     }
-    inventory = tmp_path / "hosts.json"
-    inventory.write_text(json.dumps({"all": {"hosts": told}}))
-    shown = "{{ inventory_hostname }} installs {{ " + f"__{role}_packages" + " }}"
-    command = ["ansible", "-i", str(inventory), "all", "-m", "ansible.builtin.debug", "-a", json.dumps({"msg": shown})]
-    done = subprocess.run(
-        [*command, "-e", f"@{ROLES}/{role}/vars/main.yml"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if " installs " in line]
-    found = {name: "docker-cli" in line for name in HOSTS for line in lines if f"{name} installs" in line}
-    assert found == {name: own for name, (_distribution, _version, own) in HOSTS.items()}
+    found = rendered(tmp_path, role, f"__{role}_packages", hosts)
+    assert {name: "docker-cli" in line for name, line in found.items()} == {
+        name: own for name, (*_, own) in HOSTS.items()
+    }
+
+
+def test_avahi_stays_where_the_controller_finds_the_host_by_it(tmp_path: Path) -> None:
+    hosts = {"pi.local": {}, "shop": {"ansible_host": "shop.local"}, "local": {}, "web.example.org": {}}
+    found = rendered(tmp_path, "docker_host", "__docker_host_units_reached", hosts)
+    kept = {name: "avahi-daemon.service" in line for name, line in found.items()}
+    assert kept == {"pi.local": True, "shop": True, "local": False, "web.example.org": False}

@@ -17,6 +17,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Fil
 PATH = "/etc/modprobe.d/zz-breakwater.conf"
 _DIRECTORIES = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d")
 _LOAD_DIRECTORIES = ("/etc/modules-load.d", "/run/modules-load.d", "/usr/lib/modules-load.d")
+_VENDOR = "/sys/class/dmi/id/sys_vendor"
 _NEEDED = (
     *("bridge", "br_netfilter", "nf_conntrack", "nf_nat", "overlay", "veth"),
     *("xt_MASQUERADE", "xt_addrtype", "xt_conntrack"),
@@ -32,7 +33,7 @@ def needed(uses: Sequence[str]) -> list[str]:
 
 
 def make_plan(blocked: Mapping[str, str], uses: Sequence[str], files: FileSystem) -> tuple[str, tuple[Skipped, ...]]:
-    """Return the text of the file that blocks modules (name to reason), and those that are in use and so left out.
+    """Return the text of the file that blocks modules (name to reason), and those that the machine needs, left out.
 
     InputError for a module that Docker needs.
     """
@@ -44,7 +45,9 @@ def make_plan(blocked: Mapping[str, str], uses: Sequence[str], files: FileSystem
     for module, reason in sorted(blocked.items()):
         if not _NAME.fullmatch(module):
             raise InputError(f"{module} is no name of a kernel module: correct it. Nothing was changed.")
-        if _same(module) in loaded:
+        if module == "udf" and text_of(files, _VENDOR).strip() == "Microsoft Corporation":
+            skipped.append(Skipped(module, "Azure tells a new machine by a disc of it who may log in"))
+        elif _same(module) in loaded:
             skipped.append(Skipped(module, "the module is loaded, so something may use it; unload it and run again"))
         else:
             lines.append(f"# {' '.join(reason.split())}\ninstall {module} /bin/false\n")

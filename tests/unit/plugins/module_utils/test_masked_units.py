@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.masked_units import Plan, apply, make_plan
+from ansible_collections.breakwater.docker.plugins.module_utils.masked_units import Plan, apply, make_plan, modems
+from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
 SHOW = "systemctl show --property Id,LoadState,ActiveState,RequiredBy -- "
@@ -41,6 +44,20 @@ def test_what_only_listed_units_require_is_masked_with_them(commands: RecordedCo
     both = block("loaded", "active", "cups.service") + "\n" + block("loaded", "active")
     commands.answer(SHOW + "cups.socket cups.service", both)
     assert make_plan(["cups.socket", "cups.service"], [], commands).mask == ("cups.socket", "cups.service")
+
+
+def test_modem_manager_stays_where_there_is_a_mobile_network(commands: RecordedCommands, tmp_path: Path) -> None:
+    for name, kind, number in (("eth0", "", "1"), ("wwan0", "DEVTYPE=wwan\n", "65534"), ("ppp0", "", "512")):
+        (tmp_path / f"sys/class/net/{name}").mkdir(parents=True)
+        (tmp_path / f"sys/class/net/{name}/uevent").write_text(f"{kind}INTERFACE={name}\n")
+        (tmp_path / f"sys/class/net/{name}/type").write_text(f"{number}\n")
+    found = modems(LocalFileSystem(str(tmp_path)))
+    assert found == ("ppp0", "wwan0")
+    names = ["ModemManager.service", "cups.service"]
+    commands.answer(SHOW + " ".join(names), "\n".join([block("loaded", "active")] * 2))
+    assert make_plan(names, [], commands) == Plan(tuple(names), {})
+    assert make_plan(names, [], commands, found) == Plan(("cups.service",), {"ModemManager.service": found})
+    assert modems(LocalFileSystem(str(tmp_path / "none"))) == ()
 
 
 def test_needed_units_stay(commands: RecordedCommands) -> None:

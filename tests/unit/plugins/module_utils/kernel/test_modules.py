@@ -22,6 +22,17 @@ def test_modules_are_blocked_unless_they_are_loaded(files: LocalFileSystem, writ
     assert "usb" not in text
 
 
+@pytest.mark.parametrize(("vendor", "blocked"), [("Microsoft Corporation", False), ("QEMU", True)])
+def test_new_machines_of_azure_can_read_who_may_log_in(
+    files: LocalFileSystem, write: Write, vendor: str, blocked: bool
+) -> None:
+    write("/sys/class/dmi/id/sys_vendor", f"{vendor}\n")
+    text, skipped = make_plan({"udf": "rare", "hfs": "rare"}, [], files)
+    assert ("install udf " in text) is blocked
+    assert "install hfs " in text
+    assert [item.name for item in skipped] == ([] if blocked else ["udf"])
+
+
 @pytest.mark.parametrize(("name", "uses"), [("overlay", []), ("br-netfilter", []), ("ip_vs", ["swarm"])])
 def test_modules_that_docker_needs_are_refused(files: LocalFileSystem, name: str, uses: list[str]) -> None:
     with pytest.raises(InputError, match="Docker needs"):
