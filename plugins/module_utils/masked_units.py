@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
@@ -14,7 +15,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Com
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|path|timer|mount|automount|target)")
 #: Without these there is no container host, or nobody reaches it.
 _VITAL = re.compile(r"(docker|containerd|ssh|sshd|dbus|systemd-[a-z]+)(@.*)?\.(service|socket)")
-_PROPERTIES = ("Id", "LoadState", "ActiveState", "RequiredBy")
+_PROPERTIES = ("Id", "LoadState", "ActiveState", "RequiredBy", "TriggeredBy")
 _MODEMS = "ModemManager.service"
 #: ARPHRD_PPP of the kernel's if_arp.h.
 _PPP = "512"
@@ -23,7 +24,7 @@ _TIMEOUT = 120
 
 
 class Plan(NamedTuple):
-    """Units to mask, and those that are kept, each for the active units that require it or interfaces that it runs."""
+    """Units to mask, and those that are kept, with the active units that need or trigger them, or their interfaces."""
 
     mask: tuple[str, ...]
     kept: Mapping[str, tuple[str, ...]]
@@ -59,14 +60,24 @@ def make_plan(names: Sequence[str], needed: Sequence[str], commands: CommandRunn
         return Plan((), {})
     units = _show(wanted, commands)
     present = [name for name, unit in units.items() if unit["LoadState"] not in ("not-found", "masked")]
-    dependents = {
-        name: [other for other in units[name].get("RequiredBy", "").split() if other not in wanted] for name in present
+    others = {
+        name: [
+            other
+            for key in ("RequiredBy", "TriggeredBy")
+            for other in units[name].get(key, "").split()
+            if other not in wanted
+        ]
+        for name in present
     }
-    others = sorted({other for names_of in dependents.values() for other in names_of})
-    active = {name for name, unit in _show(others, commands).items() if unit["ActiveState"] == "active"}
-    kept = {name: tuple(other for other in dependents[name] if other in active) for name in present}
+    active = {name for name, unit in _show(sorted(set(chain(*others.values()))), commands).items() if _is_active(unit)}
+    kept = {name: tuple(other for other in others[name] if other in active) for name in present}
     if mobile and _MODEMS in kept:
         kept[_MODEMS] += tuple(mobile)
+    # A socket that stays would fail when the first connection finds its service masked.
+    for name in present:
+        for trigger in units[name].get("TriggeredBy", "").split():
+            if kept.get(trigger) and _is_active(units[trigger]):
+                kept[name] += (trigger,)
     kept = {name: reasons for name, reasons in kept.items() if reasons}
     return Plan(tuple(name for name in present if name not in kept), kept)
 
@@ -77,6 +88,10 @@ def apply(plan: Plan, commands: CommandRunner) -> None:
     done = commands.run(("systemctl", "mask", "--now", *plan.mask), timeout=_TIMEOUT)
     if done.rc != 0:
         raise BreakwaterError(f"systemctl did not mask {', '.join(plan.mask)}: {done.stderr.strip()}")
+
+
+def _is_active(unit: Mapping[str, str]) -> bool:
+    return unit["ActiveState"] == "active"
 
 
 def _show(names: Sequence[str], commands: CommandRunner) -> dict[str, dict[str, str]]:

@@ -12,7 +12,8 @@ author: Breakwater maintainers (@breakwater)
 description:
   - Masks those of the named units that the host has, all of them in one call. Unlike a disabled unit, a masked one
     can't be started by another unit, by its socket or by a package's upgrade.
-  - A unit that an active unit outside the list requires is kept, and so is everything in O(needed).
+  - A unit that an active unit outside the list requires or triggers is kept, and so is everything in O(needed), and the
+    service of a socket that is kept.
   - Docker's, containerd's, ssh's and systemd's own units are refused.
 options:
   name:
@@ -54,8 +55,8 @@ masked:
   sample: [cups.service]
 kept:
   description:
-    - Units that were kept, with the active units that require them, C(ModemManager.service) with interfaces of mobile
-      networks.
+    - Units that were kept, with the active units that require or trigger them, C(ModemManager.service) with interfaces
+      of mobile networks.
   type: dict
   returned: success
   sample: {rpcbind.socket: [nfs-server.service]}

@@ -12,11 +12,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.masked_units imp
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.tests.unit.fakes.commands import RecordedCommands
 
-SHOW = "systemctl show --property Id,LoadState,ActiveState,RequiredBy -- "
+SHOW = "systemctl show --property Id,LoadState,ActiveState,RequiredBy,TriggeredBy -- "
 
 
-def block(load: str, active: str = "inactive", required_by: str = "") -> str:
-    return f"Id=x\nRequiredBy={required_by}\nLoadState={load}\nActiveState={active}\n"
+def block(load: str, active: str = "inactive", required_by: str = "", triggered_by: str = "") -> str:
+    return f"Id=x\nRequiredBy={required_by}\nTriggeredBy={triggered_by}\nLoadState={load}\nActiveState={active}\n"
 
 
 @pytest.fixture
@@ -38,6 +38,20 @@ def test_what_an_active_unit_requires_is_kept(commands: RecordedCommands, active
     plan = make_plan(["rpcbind.service"], [], commands)
     assert plan.mask == masked
     assert plan.kept == ({} if masked else {"rpcbind.service": ("nfs.service",)})
+
+
+@pytest.mark.parametrize("needed", [[], ["rpcbind.socket"]])
+def test_service_of_a_socket_that_stays_is_kept(commands: RecordedCommands, needed: list[str]) -> None:
+    names = ["rpcbind.service", "rpcbind.socket"]
+    service = block("loaded", "inactive", triggered_by="rpcbind.socket")
+    socket = block("loaded", "active", required_by="rpcbind.service rpc-statd.service")
+    commands.answer(SHOW + " ".join(names), service + "\n" + socket)
+    commands.answer(SHOW + "rpcbind.service", service)
+    commands.answer(SHOW + "rpcbind.socket", socket)
+    commands.answer(SHOW + "rpc-statd.service", block("loaded", "active"))
+    plan = make_plan(names, needed, commands)
+    assert plan.mask == ()
+    assert plan.kept["rpcbind.service"] == ("rpcbind.socket",)
 
 
 def test_what_only_listed_units_require_is_masked_with_them(commands: RecordedCommands) -> None:
