@@ -107,7 +107,7 @@ class ActionModule(ActionBase):
         if options["report_dir"]:
             directory = Path(options["report_dir"]).expanduser()
             write_host(directory, report, run_id())
-            if options["keep_evidence"]:
+            if options["keep_evidence"] and evidence:  # a host that gave none keeps what an earlier run collected
                 write_atomically(host_file(directory, report.host, "evidence"), json.dumps(evidence))
             return answer
         answer["findings"] = report.to_dict()["findings"]

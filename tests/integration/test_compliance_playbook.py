@@ -173,6 +173,16 @@ def test_saved_evidence_is_as_old_as_it_is(audit: Audit, evidence: dict[str, Any
     assert audit.report()["hosts"][0]["assessed_at"] == evidence["collected_at"]
 
 
+def test_a_host_that_gives_no_evidence_keeps_what_was_collected_before(audit: Audit, evidence: dict[str, Any]) -> None:
+    kept = audit.directory / "reports/evidence/web1.json"
+    assert audit(evidence, keep_evidence=True).returncode == 0
+    before = kept.read_text()
+    run = audit(evidence, "-e", "ansible_python_interpreter=/bin/false", keep_evidence=True, evidence_file="")
+    assert run.returncode != 0
+    assert not audit.report()["hosts"][0]["assessed"]
+    assert kept.read_text() == before
+
+
 def test_a_rule_with_a_typo_is_refused(audit: Audit, evidence: dict[str, Any], tmp_path: Path) -> None:
     rule = {
         "id": "own",
