@@ -107,6 +107,24 @@ def test_strategy_free_finds_the_same(fleet: Path, plain: Path, tmp_path: Path) 
     assert verdicts(tmp_path / "free") == verdicts(plain)
 
 
+@pytest.mark.parametrize("playbook", ["compliance", "prove", "scan"])
+@pytest.mark.parametrize("chosen", [("-e", "docker_hosts=hots"), ("-e", "docker_hosts=host-0", "--limit", "host-1")])
+def test_a_run_that_would_assess_no_host_fails(
+    fleet: Path, tmp_path: Path, playbook: str, chosen: tuple[str, ...]
+) -> None:
+    run = play(fleet, tmp_path / "none", *chosen, playbook=f"breakwater.docker.{playbook}")
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "No host was to be assessed" in run.stdout + run.stderr
+
+
+def test_a_machine_may_audit_itself_without_an_inventory(fleet: Path, plain: Path, tmp_path: Path) -> None:
+    (tmp_path / "hosts.ini").touch()
+    chosen = ("-e", f"docker_hosts=localhost docker_compliance_docker_host=unix://{fleet}/0000.sock")
+    run = play(tmp_path, tmp_path / "itself", *chosen)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert verdicts(tmp_path / "itself")["localhost"] == verdicts(plain)["host-0"]
+
+
 def test_serial_and_check_mode_find_the_same(fleet: Path, plain: Path, tmp_path: Path) -> None:
     (tmp_path / "serial.yml").write_text(SERIAL)
     run = play(fleet, tmp_path / "serial", "--check", playbook=str(tmp_path / "serial.yml"))
