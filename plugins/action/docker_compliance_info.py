@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
         try:
             if options["timeout"] < 1:
                 raise InputError(f"timeout is {options['timeout']}: an engine needs at least one second to answer.")
+            _require_texts(self._task.args.get("controls"))
             controls = catalogue_loader.load(user_files(self, options["rules"]))
             chosen = catalogue_loader.select(controls, options["profile"], options["controls"])
             # A waiver of a control that this run does not judge is not unused.
@@ -122,6 +123,13 @@ def _collected_at(evidence: Mapping[str, Any]) -> str:
     except (TypeError, ValueError):
         return ""
     return when
+
+
+def _require_texts(selectors: Any) -> None:
+    """Raise InputError for a CIS number without quotes: YAML reads 5.10 as 5.1, which is another control."""
+    for selector in selectors if isinstance(selectors, list) else [selectors]:
+        if isinstance(selector, float):
+            raise InputError(f"controls has {selector} as a number, be it written {selector} or {selector}0: quote it.")
 
 
 def _saved_evidence(path: Path) -> dict[str, Any]:

@@ -65,6 +65,7 @@ options:
     description:
       - Judge these only. An entry is a control's id, a CIS number (V(5.10), V(cis_5_10), V(cis_1_8:5.10)), a CIS
         section (V(5)), a scope, a severity or a threat (V(T4)). One that names nothing is refused.
+      - CIS numbers need quotes, since YAML reads V(5.10) as V(5.1).
     type: list
     elements: str
     default: []

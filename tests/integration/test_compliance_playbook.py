@@ -139,6 +139,7 @@ def test_waivers_are_shown_and_expire(audit: Audit, evidence: dict[str, Any], tm
     ("variables", "complaint"),
     [
         ({"controls": ["container_not_priviledged"]}, "did you mean container_not_privileged"),
+        ({"controls": [5.10]}, "controls has 5.1 as a number, be it written 5.1 or 5.10: quote it"),
         ({"profile": "paranoid"}, "paranoid"),
         ({"policy": {"docker_group": []}}, "The policy has no"),
         ({"rules": ["nowhere.yml"]}, "nowhere.yml"),
