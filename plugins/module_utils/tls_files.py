@@ -35,16 +35,20 @@ _KEY_OPTIONS = {
 _TIMEOUT = 120
 
 
+class UnknownUserError(InputError):
+    """The host has no such account, and so none of its files."""
+
+
 @contextlib.contextmanager
 def acting_as(user: str) -> Iterator[str]:
     """Use files as `user`, so that a link in his home leads root nowhere, and yield his home.
 
-    InputError for an unknown user, and for another one where we are not root.
+    UnknownUserError for an unknown user, and InputError for another one where we are not root.
     """
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        raise InputError(f"There is no user {user} on this host: create the account first.") from None
+        raise UnknownUserError(f"There is no user {user} on this host: create the account first.") from None
     if account.pw_uid == os.geteuid():
         yield account.pw_dir
         return

@@ -70,7 +70,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.contexts import ContextStore, check_contexts
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
-from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import acting_as
+from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import UnknownUserError, acting_as
 
 
 def apply(params: Mapping[str, Any], wanted: Mapping[str, str], check_mode: bool) -> dict[str, str]:
@@ -78,8 +78,9 @@ def apply(params: Mapping[str, Any], wanted: Mapping[str, str], check_mode: bool
     with contextlib.ExitStack() as account:
         try:
             home = account.enter_context(acting_as(params["user"]))
-        except InputError:
-            if check_mode:  # the account is one that an earlier task would have created
+        except InputError as error:
+            gone = params["state"] == "absent" and isinstance(error, UnknownUserError)
+            if check_mode or gone:  # in check mode the account is one that an earlier task would have created
                 return {}
             raise
         configuration = os.path.join(home, ".docker")

@@ -116,7 +116,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
-from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import CA, CERTIFICATE, Bundle, acting_as
+from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import (
+    CA,
+    CERTIFICATE,
+    Bundle,
+    UnknownUserError,
+    acting_as,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_options import KEY_TYPES
 
 NOTHING: Mapping[str, Any] = {"present": False, "certificate": "", "trusted": "", "request": "", "loose_rights": []}
@@ -149,8 +155,9 @@ def handle(entry: Mapping[str, Any], state: str, check_mode: bool) -> dict[str, 
                     bundle.keep()
                 bundle.install(entry["certificate"], entry["trusted"])
             return inspect(bundle)
-    except InputError:
-        if check_mode:  # the account is one that an earlier task would have created
+    except InputError as error:
+        gone = entry["state"] == "absent" and isinstance(error, UnknownUserError)
+        if check_mode or gone:  # in check mode the account is one that an earlier task would have created
             return dict(NOTHING)
         raise
 

@@ -147,7 +147,6 @@ class Issuance:
                 **case.place,
                 "certificate": case.certificate,
                 "trusted": self._trusted,
-                "state": "present" if case.wanted else "absent",
                 "keep": bool(case.foreign),
             }
             for case in self._cases
@@ -210,7 +209,7 @@ def _case(entry: Mapping[str, Any], policy: Policy) -> _Case:
         raise InputError(f"The server certificate {entry['name']} needs names by which clients call the server.")
     spec = CertificateSpec(entry["name"], entry["usage"], subject_names(entry["names"]), policy.key_type, days)
     home = "/etc/docker/tls" if entry["usage"] == "server" else f"~{entry['user']}/.docker"
-    place = {"directory": entry["directory"] or home, "user": entry["user"], "usage": entry["usage"]}
+    place = {"directory": entry["directory"] or home, **{name: entry[name] for name in ("user", "usage", "state")}}
     return _Case(spec, place, entry["state"] == "present")
 
 
