@@ -11,8 +11,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence import 
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import container as container_evidence
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import network as network_evidence
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
-from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
+from ansible_collections.breakwater.docker.plugins.module_utils.remote_engine import NoFiles
 from ansible_collections.breakwater.docker.plugins.plugin_utils import rules
 from ansible_collections.breakwater.docker.plugins.plugin_utils.controls import CompiledControl
 from ansible_collections.breakwater.docker.plugins.plugin_utils.model import Finding
@@ -46,16 +46,6 @@ _HOST_CONFIG: dict[str, Any] = {
 }
 
 
-class _AnyHost(LocalFileSystem):
-    """A host that was not asked: a path is what it is called, but for what every distribution links."""
-
-    def readlink(self, path: str) -> str:
-        """Return the target of a symbolic link; OSError for what is none everywhere."""
-        if path == "/var/run":
-            return "/run"
-        raise FileNotFoundError(path)
-
-
 class Described(NamedTuple):
     """A container by its name, the document that would create it, and what it would mount (`Mounts` of the engine)."""
 
@@ -66,7 +56,8 @@ class Described(NamedTuple):
     """Fields of the evidence that the description leaves to what nobody was asked, and why."""
 
 
-_ANY_HOST = _AnyHost("/nonexistent")
+#: A path is what it is called, on a host that was not asked.
+_ANY_HOST = NoFiles()
 
 
 def inspection(described: Described) -> dict[str, Any]:
@@ -110,7 +101,7 @@ def judge(
     ]
     documents = EngineDocuments(
         version={},
-        info={"BridgeNfIptables": True, "SecurityOptions": []},
+        info={"BridgeNfIptables": True, "BridgeNfIp6tables": True, "SecurityOptions": []},
         containers=inspected,
         images=[],
         networks=[{"Id": item["Name"], "Scope": "local", "EnableIPv6": False, **item} for item in networks],
@@ -124,7 +115,7 @@ def judge(
         "schema": rules.EVIDENCE_VERSION,
         "engine": {**scope_schema("engine").example_object(), "security_options": _SECURITY_OPTIONS},
         "containers": collected,
-        "networks": network_evidence.collect(documents, _ANY_HOST),
+        "networks": network_evidence.collect(documents, _ANY_HOST, ip6tables=True),
     }
     chosen = [item for item in controls if item.control.scope in ("container", "network")]
     return list(rules.evaluate(chosen, evidence, policy, "").findings)

@@ -11,15 +11,9 @@ from typing import Any, Mapping, NamedTuple
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError, gather
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence import seccomp
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence import default_bridge, seccomp
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
-from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import (
-    allows_icc,
-    binding_address,
-    bindings,
-    bridge_filtered,
-    is_default_bridge,
-)
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
 from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening, probe
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -78,20 +72,8 @@ def _seccomp_dangerous_calls(sources: _Sources) -> list[str]:
     return seccomp.dangerous_calls(sources.files.read_text(profile) if profile.startswith("/") else profile)
 
 
-def _default_bridge(sources: _Sources) -> Document | None:
-    networks = (Document(raw, "a network") for raw in sources.documents.networks)
-    return next((network for network in networks if is_default_bridge(network)), None)
-
-
-def _icc(sources: _Sources) -> bool | None:
-    bridge = _default_bridge(sources)
-    return allows_icc(bridge) if bridge else None
-
-
-def _default_address(sources: _Sources) -> str | None:
-    """Return what docker0 has, which a restart of dockerd leaves as it is while a container runs."""
-    bridge = _default_bridge(sources)
-    return (binding_address(bridge) if bridge else "") or None
+def _ip6tables(sources: _Sources) -> bool:
+    return sources.settings.get("ip6tables", version_tuple(sources.api.string("version", "Version")) >= (27,))
 
 
 def _insecure_registries(sources: _Sources) -> list[str]:
@@ -116,8 +98,8 @@ _API_FIELDS = {
     "seccomp_profile": _seccomp_profile,
     "seccomp_dangerous_calls": _seccomp_dangerous_calls,
     "no_new_privileges": _no_new_privileges,
-    "icc": _icc,
-    "bridge_filtered": lambda s: bridge_filtered(s.documents, s.files),
+    "icc": lambda s: default_bridge.icc(s.documents),
+    "bridge_filtered": lambda s: default_bridge.filtered(s.documents, s.files, lambda: _ip6tables(s)),
     "live_restore": lambda s: s.api.boolean("info", "LiveRestoreEnabled"),
     "experimental": lambda s: s.api.boolean("info", "ExperimentalBuild"),
     "debug": lambda s: s.api.boolean("info", "Debug"),
@@ -164,9 +146,9 @@ def _nri(sources: _Sources) -> bool:
 _SETTINGS = {
     "log_level": lambda s: s.settings.get("log-level", "info"),
     "iptables": lambda s: s.settings.get("iptables", True),
-    "ip6tables": lambda s: s.settings.get("ip6tables", version_tuple(s.api.string("version", "Version")) >= (27,)),
+    "ip6tables": _ip6tables,
     "userland_proxy": lambda s: s.settings.get("userland-proxy", True),
-    "default_address": lambda s: _default_address(s) or s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's)
+    "default_address": lambda s: default_bridge.address(s.documents) or s.settings.get("ip", "0.0.0.0"),  # noqa: S104 (the engine's)
     "default_ulimits": lambda s: sorted(_ulimit(*item) for item in s.settings.get("default-ulimits", {}).items()),
     "default_ipc_mode": lambda s: s.settings.get("default-ipc-mode", "private"),
     "cgroup_parent": lambda s: s.settings.get("cgroup-parent", ""),
@@ -275,8 +257,8 @@ def _contradictions(sources: _Sources) -> list[str]:
         "log-driver": sources.api.string("info", "LoggingDriver"),
         "default-runtime": sources.api.string("info", "DefaultRuntime"),
         "no-new-privileges": _no_new_privileges(sources),
-        "icc": _icc(sources),
-        "ip": _default_address(sources),
+        "icc": default_bridge.icc(sources.documents),
+        "ip": default_bridge.address(sources.documents),
     }
     values, origin = sources.settings.values, sources.settings.sources
     return sorted(

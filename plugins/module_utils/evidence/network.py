@@ -12,7 +12,9 @@ from ansible_collections.breakwater.docker.plugins.module_utils.evidence.reasons
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import FileSystem
 
 _BRIDGE = "com.docker.network.bridge."
-_BRIDGE_FILTERS = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+_BRIDGE_FILTERS = "/proc/sys/net/bridge/bridge-nf-call-"
+#: What engines before 28 tell of these switches.
+_TOLD_FILTERS = {"iptables": "BridgeNfIptables", "ip6tables": "BridgeNfIp6tables"}
 
 
 class Binding(NamedTuple):
@@ -63,21 +65,41 @@ def is_default_bridge(network: Document) -> bool:
     return network.string("Name") == "bridge" and network.string("Driver") == "bridge"
 
 
-def bridge_filtered(documents: EngineDocuments, files: FileSystem) -> bool:
-    """Tell whether the kernel shows traffic inside a bridge to iptables, without which disabled ICC is void."""
-    info = Document(documents.info, "/info")
-    if info.has("BridgeNfIptables"):  # engines before 28 say it themselves
-        return info.boolean("BridgeNfIptables")
-    if "name=rootless" in info.strings("SecurityOptions"):
+def bridge_filtered(documents: EngineDocuments, files: FileSystem, ipv6: bool, ip6tables: bool | None) -> bool:
+    """Tell whether traffic inside a bridge is filtered, without which disabled ICC is void.
+
+    That is whether the kernel shows it to iptables; with `ipv6` also to ip6tables, where the daemon has to have its
+    rules as well (`ip6tables`, None where that is unknown).
+    """
+    filtered = _shown(documents, files, "iptables")
+    if not filtered or not ipv6:
+        return filtered
+    if ip6tables is None:
+        raise UnreadableError("whether the daemon filters IPv6 is unknown")
+    return ip6tables and _shown(documents, files, "ip6tables")
+
+
+def _shown(documents: EngineDocuments, files: FileSystem, program: str) -> bool:
+    """Ask the kernel; where it can't be seen the engine, which keeps telling what it found when it started."""
+    info, told = Document(documents.info, "/info"), _TOLD_FILTERS[program]
+    if "name=rootless" not in info.strings("SecurityOptions"):
+        try:
+            return files.read_text(_BRIDGE_FILTERS + program, 16).strip() == "1"
+        except FileNotFoundError:
+            return False
+        except OSError:
+            if not info.has(told):
+                raise
+    elif not info.has(told):
         raise UnreadableError("the packet filter of a rootless engine is in a network namespace of its own")
-    try:
-        return files.read_text(_BRIDGE_FILTERS, 16).strip() == "1"
-    except FileNotFoundError:
-        return False
+    return info.boolean(told)
 
 
-def collect(documents: EngineDocuments, files: FileSystem) -> list[dict[str, Any]]:
-    """Return the evidence of each network but `host` and `none`, which have nothing to judge."""
+def collect(documents: EngineDocuments, files: FileSystem, ip6tables: bool | None) -> list[dict[str, Any]]:
+    """Return the evidence of each network but `host` and `none`, which have nothing to judge.
+
+    `ip6tables` tells whether the daemon filters IPv6, None where that is unknown.
+    """
     members = _members(documents)
     networks = (Document(raw, f"network {raw.get('Name')}") for raw in documents.networks)
     return [
@@ -92,7 +114,7 @@ def collect(documents: EngineDocuments, files: FileSystem) -> list[dict[str, Any
                 "ipv6": lambda doc: doc.boolean("EnableIPv6"),
                 "default_bridge": is_default_bridge,
                 "icc": allows_icc,
-                "bridge_filtered": lambda _doc: bridge_filtered(documents, files),
+                "bridge_filtered": lambda doc: bridge_filtered(documents, files, doc.boolean("EnableIPv6"), ip6tables),
                 "gateway_modes": _gateway_modes,
                 "containers": lambda doc: members.get(doc.string("Name"), []),
                 "reasons": lambda doc: stated(doc, "Labels"),

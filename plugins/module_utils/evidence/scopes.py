@@ -60,7 +60,7 @@ def collect(
         "daemon": daemon_evidence,
         "files": [] if remote else file.collect(file_sources),
         "containers": container.collect(documents, files, processes, daemon_evidence, sockets),
-        "networks": network.collect(documents, files),
+        "networks": network.collect(documents, files, daemon_evidence["ip6tables"]),
         "registries": [] if remote else registries(files, processes, documents.containers, documents.networks),
         "images": images(),
         # after the images, which have done with the reader then: it serves one at a time

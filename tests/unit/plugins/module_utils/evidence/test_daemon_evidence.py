@@ -59,6 +59,7 @@ def host(tmp_path: Path, commands: RecordedCommands) -> Host:
 
 def test_stock_daemon(host: Host) -> None:
     dockerd(host.root)
+    write(host.root, "/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
     found = host.evidence()
     assert found["unreadable"] == {}
     expected = {

@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import network
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem
@@ -13,11 +15,14 @@ from ansible_collections.breakwater.docker.tests.unit.fakes.dockerd import recor
 from ansible_collections.breakwater.docker.tests.unit.fakes.proc import write
 
 
-def collect(root: Path, *networks: dict[str, Any], engine: str = "28.5-rootful") -> dict[str, dict[str, Any]]:
+def collect(
+    root: Path, *networks: dict[str, Any], engine: str = "28.5-rootful", ip6tables: bool | None = True
+) -> dict[str, dict[str, Any]]:
     recording = recorded(engine)
     containers = [doc for path, doc in recording.items() if path.startswith("/containers/") and isinstance(doc, dict)]
     documents = EngineDocuments({}, recording["/info"], containers, [], list(networks) or recording["/networks"], [])
-    return {found["name"]: found for found in network.collect(documents, LocalFileSystem(str(root)))}
+    files = LocalFileSystem(str(root))
+    return {found["name"]: found for found in network.collect(documents, files, ip6tables)}
 
 
 def make(name: str = "n", driver: str = "bridge", options: Any = None) -> dict[str, Any]:
@@ -43,8 +48,37 @@ def test_recorded_networks(tmp_path: Path) -> None:
     assert found["net"]["unreadable"] == {}
 
 
+@pytest.mark.parametrize(
+    ("engine", "ip6tables", "switch", "expected"),
+    [
+        ("28.5-rootful", True, "1", True),
+        ("28.5-rootful", True, "0", False),
+        ("28.5-rootful", False, "1", False),  # as engines before 27 have it by default
+        ("28.5-rootful", None, "1", None),
+        ("26.1-rootful", True, "0", False),  # the engine tells what it found when it started
+        ("26.1-rootless", True, "0", True),  # which has to do where the kernel tells of another network namespace
+        ("26.1-rootful", False, "1", False),
+    ],
+)
+def test_a_bridge_with_ipv6_is_filtered_by_both(
+    tmp_path: Path, engine: str, ip6tables: bool | None, switch: str, expected: bool | None
+) -> None:
+    write(tmp_path, "/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
+    write(tmp_path, "/proc/sys/net/bridge/bridge-nf-call-ip6tables", f"{switch}\n")
+    both = {**make("both"), "EnableIPv6": True}
+    found = collect(tmp_path, both, make("first"), engine=engine, ip6tables=ip6tables)
+    assert (found["both"]["bridge_filtered"], found["first"]["bridge_filtered"]) == (expected, True)
+    assert ("bridge_filtered" in found["both"]["unreadable"]) is (expected is None)
+
+
 def test_missing_bridge_filter_is_off(tmp_path: Path) -> None:
     assert collect(tmp_path)["net"]["bridge_filtered"] is False
+
+
+def test_an_engine_that_tells_of_a_filter_that_was_switched_off_is_not_believed(tmp_path: Path) -> None:
+    write(tmp_path, "/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
+    assert recorded("26.1-rootful")["/info"]["BridgeNfIptables"] is True
+    assert collect(tmp_path, engine="26.1-rootful")["net"]["bridge_filtered"] is False
 
 
 def test_old_engine_tells_of_the_bridge_filter_itself(tmp_path: Path) -> None:
