@@ -68,6 +68,29 @@ def test_images_are_rebuilt_by_tags_only() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_images_are_pinned_in_the_repositories_that_the_engine_lists() -> None:
+    variables = ROOT / "roles/docker_image_rebuild/vars/main.yml"
+    listed = {
+        "shop:1": "shop",
+        "acme/shop:1": "acme/shop",
+        "docker.io/acme/shop:1": "acme/shop",
+        "index.docker.io/acme/shop:1": "acme/shop",
+        "docker.io/library/shop:1": "shop",
+        "docker.io/shop:1": "shop",
+        "library/shop:1": "shop",
+        "library/acme/shop:1": "library/acme/shop",
+        "r.example.org:5000/shop:1": "r.example.org:5000/shop",
+        "r.example.org/library/shop:1": "r.example.org/library/shop",
+        "docker.io.example.org/shop:1": "docker.io.example.org/shop",
+    }
+    given = {"docker_image_rebuild_images": [{"name": name} for name in listed]}
+    that = f"__docker_image_rebuild_repositories == {list(listed.values())}"
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
+    command += ["-e", f"@{variables}", "-e", json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_umask_is_octal_digits_in_quotes() -> None:
     tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/refuse.yml").read_text())
     [condition] = [task["ansible.builtin.assert"]["that"] for task in tasks if "ansible.builtin.assert" in task]
