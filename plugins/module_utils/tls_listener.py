@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils import listeners
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.apply import check_dependents
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import (
     DEFAULT_SOCKET,
     UNIT,
@@ -169,12 +170,9 @@ def check(plan: Plan, host: EngineHost, state: EngineState, allow_interruption: 
             f" {state.containers} running containers: turn live-restore on (the role docker_engine does), or set"
             " allow_interruption: true. The engine was left as it is."
         )
-    if state.dependents and not allow_interruption:
-        raise InputError(
-            f"The engine has to be restarted, since {' and '.join(plan.reasons)}, and systemd then restarts"
-            f" {', '.join(state.dependents)} too, with whatever containers they run: have them want docker.service"
-            " instead of requiring it, or set allow_interruption: true. The engine was left as it is."
-        )
+    if not allow_interruption:
+        why = f"The engine has to be restarted, since {' and '.join(plan.reasons)}"
+        check_dependents(state, why, "The engine was left as it is.")
     if not host.can_restart:
         raise InputError(
             f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but systemd does not manage it:"

@@ -29,6 +29,15 @@ class Consent:
     restart: bool = True
 
 
+def check_dependents(state: EngineState, why: str, outcome: str) -> None:
+    """Raise InputError where a restart takes other units along; `why` and `outcome` tell what it is about."""
+    if state.dependents:
+        raise InputError(
+            f"{why}, and systemd then restarts {', '.join(state.dependents)} too, with whatever containers they run:"
+            f" have them want docker.service instead of requiring it, or set allow_interruption: true. {outcome}"
+        )
+
+
 def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
     """Raise InputError when the plan does to this host what the user has not agreed to."""
     if plan.action == "data_move" and not consent.data_move:
@@ -43,12 +52,8 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
             " can't keep them. Stop them first or set allow_interruption: true; nothing was changed."
         )
     restarts = plan.action in ("restart", "data_move") and consent.restart
-    if restarts and state.dependents and not consent.interruption:
-        raise InputError(
-            f"Changing {', '.join(plan.changed)} restarts docker.service, and systemd then restarts"
-            f" {', '.join(state.dependents)} too, with whatever containers they run. Have them want docker.service"
-            " instead of requiring it, or set allow_interruption: true; nothing was changed."
-        )
+    if restarts and not consent.interruption:
+        check_dependents(state, f"Changing {', '.join(plan.changed)} restarts docker.service", "Nothing was changed.")
 
 
 @dataclass(frozen=True)

@@ -311,7 +311,7 @@ def test_consent_is_needed(action: str, document: Document, containers: int, con
 @pytest.mark.parametrize("action", ["restart", "data_move"])
 def test_units_that_would_be_restarted_too_are_named(action: str) -> None:
     state = EngineState(running=True, dependents=("a.service", "b.service"))
-    with pytest.raises(InputError, match=r"restarts a\.service, b\.service too.* nothing was changed"):
+    with pytest.raises(InputError, match=r"restarts a\.service, b\.service too.* Nothing was changed"):
         check_consent(plan(action, HARD), state, Consent(data_move=True))
     check_consent(plan(action, HARD), state, Consent(data_move=True, interruption=True))
     check_consent(plan(action, HARD), state, Consent(data_move=True, restart=False))
