@@ -19,8 +19,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.en
     UNIT,
     EngineHost,
 )
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse
-from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import EngineState
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import EngineState, moving_keys
 from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import DaemonSettings, read_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
@@ -154,10 +154,20 @@ def _loaded_before(files: FileSystem, commands: CommandRunner, certificates: Ite
     return started is not None and any(files.stat(path).st_mtime > started for path in certificates)
 
 
-def check(plan: Plan, host: EngineHost, state: EngineState, allow_interruption: bool) -> None:
-    """Raise InputError when the plan must not or can't be carried out on this host."""
+def check(
+    plan: Plan, host: EngineHost, state: EngineState, document: Mapping[str, Any], allow_interruption: bool
+) -> None:
+    """Raise InputError when the plan must not or can't be carried out on this host; `document` is its daemon.json."""
     if not plan.reasons:
         return
+    moving = moving_keys(document, state)
+    if moving:
+        raise InputError(
+            f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but daemon.json has"
+            f" {', '.join(moving)} with which it does not run yet: its images, containers and volumes would not be seen"
+            " any more. Set that back, or let docker_engine do it with docker_engine_allow_data_move. The engine was"
+            " left as it is."
+        )
     if state.swarm_active and plan.live_restore:
         raise InputError(
             f"The engine has to be restarted, since {' and '.join(plan.reasons)}, but in a swarm it does not start with"
@@ -196,12 +206,6 @@ def apply(plan: Plan, host: EngineHost, commands: CommandRunner, endpoint: Endpo
     host.wait_until(DEFAULT_SOCKET, {}, timeout)
     if plan.opened:
         _check_port(endpoint)
-
-
-def validate(host: EngineHost, state: EngineState, path: str) -> None:
-    """Let dockerd judge what it would be started with; InputError when it refuses, for then it must not be stopped."""
-    document: dict[str, Any] = parse(ConfigFile(path).read() or "", path)
-    host.validate(path, state.version, document)
 
 
 def _check_port(endpoint: Endpoint) -> None:

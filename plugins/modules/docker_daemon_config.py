@@ -302,7 +302,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
     if assumed is not None:
         current = running = assumed
-        state = replace(state, network={}, shown={})  # the earlier task has told what comes into force
+        state = replace(state, network={}, shown={}, data_root=None)  # the earlier task has told what comes into force
     elif current is None:
         module.warn(
             f"{file.path} can't be parsed: a new one replaces it; it is kept as {file.path}.breakwater-invalid."

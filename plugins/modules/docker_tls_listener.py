@@ -82,6 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.breakwater.docker.plugins.module_utils import tls_listener
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.engine import DEFAULT_SOCKET, EngineHost
+from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.files import ConfigFile, parse
 from ansible_collections.breakwater.docker.plugins.module_utils.engine_api import EngineApi
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import LocalFileSystem, SubprocessRunner
@@ -99,9 +100,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     replaced = params["replaced"] and module.check_mode
     plan = tls_listener.make_plan(files, commands, endpoint, certificates, replaced)
     if plan.reasons:
+        document = parse(ConfigFile(DAEMON_JSON).read() or "", DAEMON_JSON)
         state = host.state(DEFAULT_SOCKET, None)
-        tls_listener.check(plan, host, state, params["allow_interruption"])
-        tls_listener.validate(host, state, DAEMON_JSON)
+        tls_listener.check(plan, host, state, document, params["allow_interruption"])
+        # what dockerd refuses to start with must not make it stop
+        host.validate(DAEMON_JSON, state.version, document)
     if not module.check_mode:
         tls_listener.apply(plan, host, commands, endpoint, params["timeout"])
     units = [

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import signal
 import time
@@ -15,7 +16,13 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.ip
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.merge import Document, EngineState
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.unit import Unit, read_unit
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_keys import version_tuple
+from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings import parse_flags
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import (
+    DATA_ROOT,
+    resolve,
+    without_remapping,
+)
 from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess, scan
@@ -108,7 +115,7 @@ class EngineHost:
         if info is None and self.unit.active_state == "active":
             raise EngineError("unreadable", f"dockerd runs but can't be asked. {self._silence} Nothing was changed.")
         if info is None:
-            return EngineState(version=version)
+            return EngineState(version=version, root_of=self._root_of)
         swarm = info.get("Swarm") or {}
         return EngineState(
             running=True,
@@ -117,12 +124,20 @@ class EngineHost:
             live_restore=bool(info.get("LiveRestoreEnabled")),
             swarm_active=swarm.get("LocalNodeState") not in (None, "", "inactive"),
             storage_driver=info.get("Driver"),
-            data_root=info.get("DockerRootDir"),
+            data_root=without_remapping(info.get("DockerRootDir") or "") or None,
+            root_of=self._root_of,
             network=(self._get(socket, "/networks/bridge") or {}).get("Options") or {},
             shown=_shown(info),
             dependents=self._active(self.unit.dependents),
             ipv6_clients=reached(self._ask(socket, "/containers/json"), self._files),
         )
+
+    def _root_of(self, document: Mapping[str, Any]) -> str:
+        told = {**document, **parse_flags(self.unit.arguments(False))}
+        # What starts a user's engine is a script, and its data is in the user's home.
+        usual = DATA_ROOT if self.unit.command and posixpath.basename(self.unit.command[0]) == "dockerd" else ""
+        root = str(told.get("data-root") or told.get("graph") or usual)
+        return resolve(self._files, root) if root else ""
 
     def _active(self, units: Sequence[str]) -> tuple[str, ...]:
         if not units:

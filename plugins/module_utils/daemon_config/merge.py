@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.conflicts import (
     EXCLUDED_BY_SWARM,
@@ -33,6 +33,10 @@ _NETWORK_OPTIONS = {
 }
 
 
+def _told_root(document: Mapping[str, Any]) -> str:
+    return str(document.get("data-root") or "")
+
+
 @dataclass(frozen=True)
 class EngineState:
     """What the running engine says; all unset where none runs. `containers` counts the running and paused ones."""
@@ -44,6 +48,9 @@ class EngineState:
     swarm_active: bool = False
     storage_driver: str | None = None
     data_root: str | None = None
+    """Where it has its data, without what user namespaces add."""
+    root_of: Callable[[Mapping[str, Any]], str] = _told_root
+    """Where an engine that starts by a document has its data; empty where nobody can tell."""
     network: Mapping[str, str] = field(default_factory=dict)
     """Options of the default network, `bridge`."""
     shown: Mapping[str, Any] = field(default_factory=dict)
@@ -152,6 +159,13 @@ def make_plan(
     return Plan(document, action, changed, tuple(skipped), tuple(warnings), tuple(sorted(unknown)), pending, reloaded)
 
 
+def moving_keys(document: Mapping[str, Any], state: EngineState) -> list[str]:
+    """Return the keys by which an engine that starts by its file, the `document`, looks elsewhere for data than now."""
+    running = _in_force(document, document, state)
+    changed = sorted(key for key in {*running, *document} if running.get(key) != document.get(key))
+    return [key for key in changed if _moves_data(key, running, document, state)]
+
+
 def classify(before: Mapping[str, Any], after: Mapping[str, Any], state: EngineState) -> tuple[str, tuple[str, ...]]:
     """Return the action that makes `after` effective in an engine that runs by `before`, and the keys that differ."""
     changed = tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
@@ -248,6 +262,9 @@ def _in_force(running: Mapping[str, Any], document: Mapping[str, Any], state: En
     told = {key: value for key, value in state.shown.items() if held.get(key, value) != value}
     if uses_containerd_store(running):
         told.pop("storage-driver", None)  # the engine shows the image store's then
+    root = state.root_of(document)
+    if root and state.data_root and state.data_root not in (root, state.root_of(running)):
+        told["data-root"] = state.data_root
     return merge(running, told)
 
 
@@ -276,6 +293,6 @@ def _moves_data(key: str, before: Mapping[str, Any], after: Mapping[str, Any], s
         return uses_containerd_store(before) != uses_containerd_store(after)
     if key == "storage-driver" and after.get(key) == state.storage_driver:
         return False  # written down what is in use
-    if key == "data-root" and after.get(key) == state.data_root:
-        return False
+    if key == "data-root":
+        return state.root_of(after) != (state.data_root or state.root_of(before))
     return key in KEYS and KEYS[key].moves_data

@@ -14,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.documents import
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence import default_bridge, seccomp
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.engine import EngineDocuments, security_options
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.network import bindings
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import data_root_as_told
 from ansible_collections.breakwater.docker.plugins.module_utils.listeners import listening, probe
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import ProcessTable
@@ -259,13 +260,11 @@ def _contradictions(sources: _Sources) -> list[str]:
         "no-new-privileges": _no_new_privileges(sources),
         "icc": default_bridge.icc(sources.documents),
         "ip": default_bridge.address(sources.documents),
+        "data-root": data_root_as_told(sources.files, sources.documents, sources.settings.values.get("data-root")),
     }
-    values, origin = sources.settings.values, sources.settings.sources
-    return sorted(
-        key
-        for key, value in running.items()
-        if origin.get(key) == "file" and value is not None and values[key] != value
-    )
+    settings = sources.settings
+    told = {key: settings.values[key] for key in running if settings.sources.get(key) == "file"}
+    return sorted(key for key, value in told.items() if running[key] not in (None, value))
 
 
 _PROCESS_FIELDS = {

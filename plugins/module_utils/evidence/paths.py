@@ -20,7 +20,7 @@ _MAXIMUM_LINKS = 40
 #: The kernel takes no longer path, so that such a one leads nowhere.
 _MAXIMUM_PATH = 4096
 #: With userns-remap the engine reports a directory below its own, named by the remapped user and group.
-_REMAPPED = re.compile(r"\d+\.\d+")
+REMAPPED = re.compile(r"\d+\.\d+")
 
 
 def resolve(files: FileSystem, path: str, root: str = "") -> str:
@@ -87,5 +87,16 @@ def data_root(documents: EngineDocuments) -> str:
     path = Document(documents.info, "the engine's answer to /info").string("DockerRootDir")
     if not path.startswith("/"):
         raise UnreadableError("the engine's answer to /info names no DockerRootDir")
-    directory, name = posixpath.split(path.rstrip("/"))
-    return directory if _REMAPPED.fullmatch(name) else path
+    return without_remapping(path)
+
+
+def data_root_as_told(files: FileSystem, documents: EngineDocuments, told: object) -> str:
+    """Return that directory as the engine was `told` it, where that leads there."""
+    root = data_root(documents)
+    return told if isinstance(told, str) and resolve(files, told) == root else root
+
+
+def without_remapping(data_root: str) -> str:
+    """Return the directory that the engine was told, of the one that it reports."""
+    directory, name = posixpath.split(data_root.rstrip("/"))
+    return directory if REMAPPED.fullmatch(name) else data_root

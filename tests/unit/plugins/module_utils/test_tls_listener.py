@@ -152,22 +152,26 @@ def test_restart_that_would_stop_containers_is_refused() -> None:
     restart = Plan({}, {}, ["its certificates are newer than itself"])
     running = EngineState(running=True, containers=2)
     with pytest.raises(InputError, match="would stop its 2 running containers: turn live-restore on"):
-        tls_listener.check(restart, Host(), running, allow_interruption=False)
-    tls_listener.check(restart, Host(), running, allow_interruption=True)
+        tls_listener.check(restart, Host(), running, {}, allow_interruption=False)
+    tls_listener.check(restart, Host(), running, {}, allow_interruption=True)
     kept = EngineState(running=True, containers=2, live_restore=True)
     with pytest.raises(InputError, match="would stop its 2 running containers"):
-        tls_listener.check(restart, Host(), kept, allow_interruption=False)
+        tls_listener.check(restart, Host(), kept, {}, allow_interruption=False)
     restart = replace(restart, live_restore=True)
     with pytest.raises(InputError, match="would stop its 2 running containers"):
-        tls_listener.check(restart, Host(), running, allow_interruption=False)
+        tls_listener.check(restart, Host(), running, {}, allow_interruption=False)
     swarm = replace(kept, swarm_active=True)
     with pytest.raises(InputError, match="in a swarm it does not start with live-restore: set it to false"):
-        tls_listener.check(restart, Host(), swarm, allow_interruption=True)
-    tls_listener.check(restart, Host(), kept, allow_interruption=False)
+        tls_listener.check(restart, Host(), swarm, {}, allow_interruption=True)
+    tls_listener.check(restart, Host(), kept, {}, allow_interruption=False)
     required = EngineState(running=True, dependents=("a.service", "b.service"))
     with pytest.raises(InputError, match=r"systemd then restarts a\.service, b\.service too"):
-        tls_listener.check(restart, Host(), required, allow_interruption=False)
-    tls_listener.check(restart, Host(), required, allow_interruption=True)
+        tls_listener.check(restart, Host(), required, {}, allow_interruption=False)
+    tls_listener.check(restart, Host(), required, {}, allow_interruption=True)
+    moved = replace(kept, data_root="/var/lib/docker")
+    with pytest.raises(InputError, match=r"daemon\.json has data-root with which it does not run yet.*left as it is"):
+        tls_listener.check(restart, Host(), moved, {"data-root": "/srv"}, allow_interruption=True)
+    tls_listener.check(restart, Host(), moved, {"data-root": "/var/lib/docker"}, allow_interruption=False)
     with pytest.raises(InputError, match="systemd does not manage it"):
-        tls_listener.check(restart, Host(can_restart=False), kept, allow_interruption=False)
-    tls_listener.check(Plan({}, {}), Host(can_restart=False), running, allow_interruption=False)
+        tls_listener.check(restart, Host(can_restart=False), kept, {}, allow_interruption=False)
+    tls_listener.check(Plan({}, {}), Host(can_restart=False), running, {}, allow_interruption=False)

@@ -308,6 +308,14 @@ def test_consent_is_needed(action: str, document: Document, containers: int, con
         check_consent(plan(action, document), EngineState(running=True, containers=containers), consent)
 
 
+def test_places_of_the_data_are_told() -> None:
+    state = EngineState(running=True, data_root="/old")
+    with pytest.raises(InputError, match=r"not be seen\. They are in /old, and it would look in /new\. Set allow"):
+        check_consent(plan("data_move", {"data-root": "/new"}), state, Consent())
+    with pytest.raises(InputError, match=r"not be seen\. Set allow"):
+        check_consent(plan("data_move", {"userns-remap": "default"}), state, Consent())
+
+
 @pytest.mark.parametrize("action", ["restart", "data_move"])
 def test_units_that_would_be_restarted_too_are_named(action: str) -> None:
     state = EngineState(running=True, dependents=("a.service", "b.service"))

@@ -39,6 +39,13 @@ INFO = {
 BRIDGE = {"Options": {"com.docker.network.bridge.enable_icc": "false"}}
 
 
+def shown(command: str) -> CommandResult:
+    """Return what systemd says of a unit with that command."""
+    return CommandResult(
+        0, f"ExecStart={{ argv[]={command} ; ignore_errors=no ; }}\nLoadState=loaded\nActiveState=active\n", ""
+    )
+
+
 class Commands:
     """Answers by the first words of a command, and remembers all of them."""
 
@@ -74,11 +81,11 @@ def make(
 ) -> tuple[EngineHost, Commands, list[tuple[int, int]]]:
     if systemd:
         (root / "run/systemd/system").mkdir(parents=True)
-    commands = Commands(
-        show=CommandResult(0, UNIT % active, ""),
-        version=CommandResult(0, "Docker version 26.1.5+dfsg1, build 411e817\n", ""),
-        **answers,
-    )
+    usual = {
+        "show": CommandResult(0, UNIT % active, ""),
+        "version": CommandResult(0, "Docker version 26.1.5+dfsg1, build 411e817\n", ""),
+    }
+    commands = Commands(**{**usual, **answers})
     signals: list[tuple[int, int]] = []
 
     @contextlib.contextmanager
@@ -168,6 +175,20 @@ def test_swarm_in_every_shape(node: str, tmp_path: Path) -> None:
 def test_engine_that_is_down(active: str, tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, active=active)
     assert not host.state("/run/docker.sock", None).running
+
+
+def test_data_is_where_unit_and_file_say(tmp_path: Path) -> None:
+    remapped = {**INFO, "DockerRootDir": "/data/165536.165536"}
+    host, _commands, _signals = make(tmp_path, {"/info": remapped})
+    (tmp_path / "link").symlink_to("/data")
+    state = host.state("/run/docker.sock", None)
+    assert state.data_root == "/data"
+    roots = {"/link/": "/data", "/srv": "/srv", "": "/var/lib/docker"}
+    assert {told: state.root_of({"data-root": told}) for told in roots} == roots
+    host, _commands, _signals = make(tmp_path / "b", {"/info": INFO}, show=shown("/usr/sbin/dockerd --data-root /opt"))
+    assert host.state("/run/docker.sock", None).root_of({"data-root": "/srv"}) == "/opt"
+    host, _commands, _signals = make(tmp_path / "c", {"/info": INFO}, show=shown("/usr/bin/dockerd-rootless.sh"))
+    assert host.state("/run/docker.sock", None).root_of({}) == ""
 
 
 def test_engine_that_runs_but_does_not_answer_is_left_alone(tmp_path: Path) -> None:

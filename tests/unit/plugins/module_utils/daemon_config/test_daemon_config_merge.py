@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ansible_collections.breakwater.docker.plugins.module_utils.daemon_config.me
     classify,
     make_plan,
     merge,
+    moving_keys,
     secrets,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
@@ -296,6 +298,32 @@ def test_file_that_the_engine_contradicts_is_not_what_it_runs_by(file: Document,
     assert made.action == action
     assert made.document == file
     assert set(made.changed) == ({key for key in shown if file.get(key) != shown[key]} if action != "none" else set())
+
+
+def test_data_root_that_is_not_in_effect_moves_data() -> None:
+    roots = {"/link": "/data", "/data": "/data", "/new": "/new"}
+
+    def state(document: Document) -> str:
+        return roots.get(document.get("data-root", ""), "/var/lib/docker")
+
+    engine = EngineState(running=True, version="26.1.5", data_root="/data", root_of=state)
+    for current, config, action in [
+        ({"data-root": "/new"}, {}, "data_move"),
+        ({"data-root": "/new"}, {"debug": True}, "data_move"),
+        ({}, {"debug": True}, "data_move"),  # it was taken out of the file
+        ({"data-root": "/data"}, {"debug": True}, "reload"),
+        ({"data-root": "/link"}, {"debug": True}, "reload"),
+        ({"data-root": "/new"}, {"data-root": "/data"}, "restart"),
+        ({"data-root": "/data"}, {"data-root": "/link"}, "restart"),
+        ({"data-root": "/data"}, {"data-root": None}, "data_move"),
+    ]:
+        assert plan(current, config=config, state=engine).action == action, (current, config)
+    users_own = EngineState(running=True, version="26.1.5", data_root="/home/ada/.local/share/docker")
+    assert plan({}, config={"debug": True}, state=users_own).action == "reload"
+    assert moving_keys({"data-root": "/new", "icc": False}, engine) == ["data-root"]
+    assert moving_keys({"data-root": "/link", "icc": False}, engine) == []
+    remapping = replace(engine, shown={"userns-remap": None})
+    assert moving_keys({"data-root": "/data", "userns-remap": "default"}, remapping) == ["userns-remap"]
 
 
 def test_run_that_was_killed_after_its_restart_is_finished_by_a_restart() -> None:

@@ -207,6 +207,24 @@ def test_config_that_is_not_in_effect(host: Host) -> None:
     assert found["config_clashes"] == ["icc"]
 
 
+@pytest.mark.parametrize(
+    ("told", "reported", "found"),
+    [
+        ("/data", "/data", []),
+        ("/data/", "/data/165536.165536", []),
+        ("/link", "/data", []),
+        ("/new", "/data", ["data-root"]),
+        (None, "/data", []),
+    ],
+)
+def test_data_root_that_is_not_in_effect(host: Host, told: Any, reported: str, found: list[str]) -> None:
+    dockerd(host.root)
+    (host.root / "link").symlink_to("/data")
+    host.config({"data-root": told})
+    host.info["DockerRootDir"] = reported
+    assert host.evidence()["config_contradictions"] == found
+
+
 def test_broken_config(host: Host) -> None:
     dockerd(host.root)
     write(host.root, "/etc/docker/daemon.json", "{")
