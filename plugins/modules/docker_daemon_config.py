@@ -299,7 +299,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     # From here on no message and no diff can show a secret, whether it came from the file or from the task.
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     module.no_log_values |= secret_settings(settings.before) | secret_settings(settings.text)
-    state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"])
+    state = host.state(local_socket(running or {}) or DEFAULT_SOCKET, params["candidate_version"], running or {})
     if assumed is not None:
         current = running = assumed
         state = replace(state, network={}, shown={}, data_root=None)  # the earlier task has told what comes into force

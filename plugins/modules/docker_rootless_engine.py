@@ -182,7 +182,7 @@ def roots_engine(module: AnsibleModule, commands: SubprocessRunner) -> list[str]
     units = roots_units(commands) if module.params["only"] else []
     if units and not module.params["allow_interruption"]:
         host = EngineHost(LocalFileSystem(), commands, lambda path: EngineApi(path, timeout=5))
-        containers = host.state(DEFAULT_SOCKET, None).containers
+        containers = host.state(DEFAULT_SOCKET, None, {}).containers
         if containers:
             raise InputError(
                 f"Root's engine has {containers} running containers, which nobody would look after when it is stopped."
@@ -213,7 +213,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     running = current if unfinished is None else parse(unfinished, file.path)
     module.no_log_values = secrets([current, running, params["config"], params["defaults"]])
     host = examine()
-    state = host.state(DEFAULT_SOCKET, params["candidate_version"])
+    state = host.state(DEFAULT_SOCKET, params["candidate_version"], running)
     plan = make_plan(current, running, params["defaults"], params["config"], state)
     check_live_restore(plan.document)
     check_consent(plan, state, Consent(interruption=params["allow_interruption"]))

@@ -101,7 +101,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     plan = tls_listener.make_plan(files, commands, endpoint, certificates, replaced)
     if plan.reasons:
         document = parse(ConfigFile(DAEMON_JSON).read() or "", DAEMON_JSON)
-        state = host.state(DEFAULT_SOCKET, None)
+        state = host.state(DEFAULT_SOCKET, None, document)
         tls_listener.check(plan, host, state, document, params["allow_interruption"])
         # what dockerd refuses to start with must not make it stop
         host.validate(DAEMON_JSON, state.version, document)

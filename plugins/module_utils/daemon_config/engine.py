@@ -20,10 +20,11 @@ from ansible_collections.breakwater.docker.plugins.module_utils.dockerd_settings
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, EngineError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import (
     DATA_ROOT,
+    REMAPPED,
     resolve,
     without_remapping,
 )
-from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists
+from ansible_collections.breakwater.docker.plugins.module_utils.host_files import exists, names_in
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandRunner, EngineReader, FileSystem
 from ansible_collections.breakwater.docker.plugins.module_utils.processes import DaemonProcess, scan
 from ansible_collections.breakwater.docker.plugins.module_utils.stopped_engine import SOCKET
@@ -100,9 +101,10 @@ class EngineHost:
     def _dockerd(self) -> str:
         return self.unit.command[0] if self.unit.command else "dockerd"
 
-    def state(self, socket: str, candidate_version: str | None) -> EngineState:
+    def state(self, socket: str, candidate_version: str | None, document: Mapping[str, Any]) -> EngineState:
         """Return what the engine behind `socket` says; with no dockerd here, the candidate's version.
 
+        One that is down is in a swarm when there is the state of it where one that starts by `document` has its data.
         EngineError when dockerd runs and does not answer: nobody knows then which containers a restart would hit.
         """
         version = self.version() or candidate_version
@@ -115,7 +117,7 @@ class EngineHost:
         if info is None and self.unit.active_state == "active":
             raise EngineError("unreadable", f"dockerd runs but can't be asked. {self._silence} Nothing was changed.")
         if info is None:
-            return EngineState(version=version, root_of=self._root_of)
+            return EngineState(version=version, swarm_active=self._keeps_swarm(document), root_of=self._root_of)
         swarm = info.get("Swarm") or {}
         return EngineState(
             running=True,
@@ -138,6 +140,12 @@ class EngineHost:
         usual = DATA_ROOT if self.unit.command and posixpath.basename(self.unit.command[0]) == "dockerd" else ""
         root = str(told.get("data-root") or told.get("graph") or usual)
         return resolve(self._files, root) if root else ""
+
+    def _keeps_swarm(self, document: Mapping[str, Any]) -> bool:
+        root = self._root_of(document)
+        remapped = [name for name in names_in(self._files, root) if REMAPPED.fullmatch(name)]
+        names = remapped if document.get("userns-remap") else [""]
+        return any(self.exists(posixpath.join(root, name, "swarm/docker-state.json")) for name in names)
 
     def _active(self, units: Sequence[str]) -> tuple[str, ...]:
         if not units:

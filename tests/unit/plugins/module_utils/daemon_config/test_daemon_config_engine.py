@@ -110,7 +110,7 @@ def test_state_of_a_running_engine(tmp_path: Path) -> None:
     web = {"Names": ["/web"], "Ports": [{"IP": "::", "PublicPort": 8080}]}
     documents = {"/info": INFO, "/networks/bridge": BRIDGE, "/containers/json": [web]}
     host, _commands, _signals = make(tmp_path, documents)
-    state = host.state("/run/docker.sock", None)
+    state = host.state("/run/docker.sock", None, {})
     assert state.ipv6_clients == {"web": False}
     assert (state.running, state.version, state.containers) == (True, "26.1.5+dfsg1", 3)
     assert (state.live_restore, state.swarm_active, state.storage_driver) == (True, False, "overlay2")
@@ -132,7 +132,7 @@ def test_what_keys_have_come_to(options: Any, version: Any, more: dict[str, Any]
     info = {**INFO, "SecurityOptions": options, "ServerVersion": version}
     host, _commands, _signals = make(tmp_path, {"/info": info})
     told = {"live-restore": True, "log-driver": "json-file", "storage-driver": "overlay2"}
-    assert host.state("/run/docker.sock", None).shown == {**told, **more}
+    assert host.state("/run/docker.sock", None, {}).shown == {**told, **more}
 
 
 def test_active_units_that_a_restart_takes_along_are_known(tmp_path: Path) -> None:
@@ -144,13 +144,13 @@ def test_active_units_that_a_restart_takes_along_are_known(tmp_path: Path) -> No
     (tmp_path / "run/systemd/system").mkdir(parents=True)
     commands = Commands(**answers)
     host = EngineHost(LocalFileSystem(str(tmp_path)), commands, lambda _: contextlib.nullcontext(Api({"/info": INFO})))
-    assert host.state("/run/docker.sock", None).dependents == ("a.service", "c.service")
+    assert host.state("/run/docker.sock", None, {}).dependents == ("a.service", "c.service")
     assert "systemctl is-active -- a.service b.service c.service d.service" in commands.seen
 
 
 def test_state_of_an_engine_that_tells_little(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, {"/info": {}, "/networks/bridge": ["not an object"]})
-    state = host.state("/run/docker.sock", None)
+    state = host.state("/run/docker.sock", None, {})
     assert (state.running, state.containers, state.live_restore, state.swarm_active) == (True, 0, False, False)
     assert (state.storage_driver, state.data_root, state.network) == (None, None, {})
 
@@ -161,47 +161,65 @@ def test_engine_that_is_starting_is_waited_for(tmp_path: Path, monkeypatch: pyte
     assert not host.answers("/run/docker.sock")
     monkeypatch.setattr(engine, "_SETTLE_SECONDS", 60)
     monkeypatch.setattr(engine.time, "sleep", lambda _seconds: documents.update({"/info": INFO}))
-    state = host.state("/run/docker.sock", None)
+    state = host.state("/run/docker.sock", None, {})
     assert (state.running, state.containers) == (True, 3)
 
 
 @pytest.mark.parametrize("node", ["active", "pending", "locked", "error"])
 def test_swarm_in_every_shape(node: str, tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, {"/info": {**INFO, "Swarm": {"LocalNodeState": node}}})
-    assert host.state("/run/docker.sock", None).swarm_active
+    assert host.state("/run/docker.sock", None, {}).swarm_active
 
 
 @pytest.mark.parametrize("active", ["failed", "inactive", "activating"])
 def test_engine_that_is_down(active: str, tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path, active=active)
-    assert not host.state("/run/docker.sock", None).running
+    assert not host.state("/run/docker.sock", None, {}).running
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({}, "var/lib/docker/swarm"),
+        ({"data-root": "/data"}, "data/swarm"),
+        ({"data-root": "/link"}, "data/swarm"),
+        ({"userns-remap": "default"}, "var/lib/docker/165536.165536/swarm"),
+    ],
+)
+def test_engine_that_is_down_is_in_the_swarm_that_it_keeps(document: dict[str, Any], path: str, tmp_path: Path) -> None:
+    host, _commands, _signals = make(tmp_path, active="inactive")
+    (tmp_path / "link").symlink_to("/data")
+    (tmp_path / path).mkdir(parents=True)  # all that is left by `docker swarm leave`
+    assert not host.state("/run/docker.sock", None, document).swarm_active
+    (tmp_path / path / "docker-state.json").write_text("{}")
+    assert host.state("/run/docker.sock", None, document).swarm_active
 
 
 def test_data_is_where_unit_and_file_say(tmp_path: Path) -> None:
     remapped = {**INFO, "DockerRootDir": "/data/165536.165536"}
     host, _commands, _signals = make(tmp_path, {"/info": remapped})
     (tmp_path / "link").symlink_to("/data")
-    state = host.state("/run/docker.sock", None)
+    state = host.state("/run/docker.sock", None, {})
     assert state.data_root == "/data"
     roots = {"/link/": "/data", "/srv": "/srv", "": "/var/lib/docker"}
     assert {told: state.root_of({"data-root": told}) for told in roots} == roots
     host, _commands, _signals = make(tmp_path / "b", {"/info": INFO}, show=shown("/usr/sbin/dockerd --data-root /opt"))
-    assert host.state("/run/docker.sock", None).root_of({"data-root": "/srv"}) == "/opt"
+    assert host.state("/run/docker.sock", None, {}).root_of({"data-root": "/srv"}) == "/opt"
     host, _commands, _signals = make(tmp_path / "c", {"/info": INFO}, show=shown("/usr/bin/dockerd-rootless.sh"))
-    assert host.state("/run/docker.sock", None).root_of({}) == ""
+    assert host.state("/run/docker.sock", None, {}).root_of({}) == ""
 
 
 def test_engine_that_runs_but_does_not_answer_is_left_alone(tmp_path: Path) -> None:
     host, _commands, _signals = make(tmp_path)
     with pytest.raises(EngineError, match=r"runs but can't be asked\. Nobody listens\. Nothing was changed") as told:
-        host.state("/run/docker.sock", None)
+        host.state("/run/docker.sock", None, {})
     assert told.value.status == "unreadable"
 
 
 def test_without_an_engine_the_candidate_is_assumed(tmp_path: Path) -> None:
     commands = Commands(version=CommandResult(None, "", "dockerd is not installed"))
     host = EngineHost(LocalFileSystem(str(tmp_path)), commands, lambda _socket: contextlib.nullcontext(Api({})))
-    assert host.state("/run/docker.sock", "28.0.4-1").version == "28.0.4-1"
+    assert host.state("/run/docker.sock", "28.0.4-1", {}).version == "28.0.4-1"
     host.validate("/tmp/x", "28.0.4-1", {})
     assert not any("--validate" in line for line in commands.seen)
 
