@@ -142,14 +142,15 @@ class Bundle:
 
     def remove(self) -> bool:
         """Remove the files and tell whether there were any."""
-        present = [name for name in (*MODES, NEXT_KEY) if os.path.lexists(self._path(name))]
+        # The CA last: after a run that was killed meanwhile, it tells whose a key is.
+        present = [name for name in (NEXT_KEY, KEY, CERTIFICATE, CA) if os.path.lexists(self._path(name))]
         for name in present:
             os.unlink(self._path(name))
         return bool(present)
 
-    def exists(self) -> bool:
+    def exists(self, *names: str) -> bool:
         """Tell whether any of the files is there."""
-        return any(os.path.lexists(self._path(name)) for name in MODES)
+        return any(os.path.lexists(self._path(name)) for name in names)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)

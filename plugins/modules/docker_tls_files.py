@@ -94,6 +94,9 @@ certificates:
     present:
       description: Whether any of the files exists.
       type: bool
+    key:
+      description: Whether there is a private key.
+      type: bool
     certificate:
       description: The certificate; empty where there is none.
       type: str
@@ -107,7 +110,7 @@ certificates:
       description: Which files have other rights than they must have.
       type: list
       elements: str
-  sample: [{present: false, certificate: "", trusted: "", request: "", loose_rights: []}]
+  sample: [{present: false, key: false, certificate: "", trusted: "", request: "", loose_rights: []}]
 """
 
 from typing import Any, Mapping
@@ -119,19 +122,29 @@ from ansible_collections.breakwater.docker.plugins.module_utils.ports import Sub
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_files import (
     CA,
     CERTIFICATE,
+    KEY,
+    MODES,
     Bundle,
     UnknownUserError,
     acting_as,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.tls_options import KEY_TYPES
 
-NOTHING: Mapping[str, Any] = {"present": False, "certificate": "", "trusted": "", "request": "", "loose_rights": []}
+NOTHING: Mapping[str, Any] = {
+    "present": False,
+    "key": False,
+    "certificate": "",
+    "trusted": "",
+    "request": "",
+    "loose_rights": [],
+}
 
 
 def inspect(bundle: Bundle) -> dict[str, Any]:
     """Return what is there."""
     return {
-        "present": bundle.exists(),
+        "present": bundle.exists(*MODES),
+        "key": bundle.exists(KEY),
         "certificate": bundle.read(CERTIFICATE),
         "trusted": bundle.read(CA),
         "request": bundle.request(),

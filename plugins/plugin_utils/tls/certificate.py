@@ -122,10 +122,11 @@ def load_certificate(pem: str) -> x509.Certificate | None:
         return None
 
 
-def foreign_ca(trusted: str, certificate: str, ours: Sequence[x509.Certificate]) -> str:
-    """Return the name of the CA that a host's files are of; empty when it is one of `ours`, or there is none to tell.
+def foreign_ca(trusted: str, certificate: str, key: bool, ours: Sequence[x509.Certificate]) -> str:
+    """Return the name of the CA that a host's files are of; empty when it is one of `ours`, or there are none.
 
     `trusted` is the text of the CAs beside the certificate. Each step of a rotation leaves one of `ours` in it.
+    `key` tells whether there is a key: one that lies alone was never given a certificate by us.
     """
     try:
         authorities = x509.load_pem_x509_certificates(trusted.encode())
@@ -135,7 +136,9 @@ def foreign_ca(trusted: str, certificate: str, ours: Sequence[x509.Certificate])
         known = any(authority in ours for authority in authorities)
         return "" if known else _name(authorities[0].subject)
     found = load_certificate(certificate)
-    if found is None or any(is_issued_by(found, authority) for authority in ours):
+    if found is None:
+        return "no certificate beside the key tells which" if key else ""
+    if any(is_issued_by(found, authority) for authority in ours):
         return ""
     return _name(found.issuer)
 

@@ -91,7 +91,7 @@ class Issuance:
         self._trusted = "".join(map(to_pem, _by_age(ours)))
         for case, there in zip(self._cases, found):
             case.found = there
-            case.foreign = foreign_ca(there["trusted"], there["certificate"], ours)
+            case.foreign = foreign_ca(there["trusted"], there["certificate"], there["key"], ours)
             spared = case.foreign and not self._policy.replace_foreign
             if not case.wanted:
                 case.corrections = ["it is removed"] if there["present"] and not spared else []
@@ -191,7 +191,7 @@ def _told(case: _Case) -> list[str]:
 
 def _foreign(case: _Case) -> InputError:
     return InputError(
-        f"The certificate in {case.place['directory']} is of another CA ({case.foreign}), and its key may be the only"
+        f"What is in {case.place['directory']} is of another CA ({case.foreign}), and its key may be the only"
         " one; nothing was changed there. Run where that CA's directory is, give the certificate a directory of its"
         " own, or, to replace it, set docker_tls_replace_foreign, or for registries docker_registry_replace_foreign or"
         " docker_registry_client_replace_foreign."

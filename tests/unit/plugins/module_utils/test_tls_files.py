@@ -117,7 +117,7 @@ def test_remove(bundle: Bundle) -> None:
     bundle.make_key("ec-p256", "client")
     bundle.install("key 1", "the CAs")
     assert bundle.remove()
-    assert not bundle.exists()
+    assert os.listdir(bundle.directory) == []
     assert not bundle.remove()
 
 

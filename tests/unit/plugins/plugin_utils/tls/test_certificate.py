@@ -137,7 +137,8 @@ class Host:
 
     def __init__(self) -> None:
         self.kept = False
-        self.files = {"present": False, "certificate": "", "trusted": "", "request": "", "loose_rights": []}
+        self.files = {"present": False, "key": False, "certificate": "", "trusted": "", "request": ""}
+        self.files["loose_rights"] = []
 
     def run(self, authority: Authority, policy: Policy = POLICY, now: datetime = NOW, **entry: Any) -> dict[str, Any]:
         given = {"name": "prod-1", "usage": "server", "names": ["prod-1"], "user": "root", "directory": None}
@@ -148,7 +149,7 @@ class Host:
             issuance.sign(made, PASSPHRASE)
             for delivery in issuance.deliveries():
                 self.kept = delivery["keep"]
-                self.files["present"] = delivery["state"] == "present"
+                self.files["present"] = self.files["key"] = delivery["state"] == "present"
                 self.files["trusted"] = delivery["trusted"]
                 self.files["certificate"] = delivery["certificate"] or self.files["certificate"]
                 self.files["request"] = made[0]["request"] if made else self.files["request"]
@@ -227,6 +228,20 @@ def test_files_of_another_ca_are_refused(
     assert host.run(authority, REPLACING, usage=usage)["changed"]
     assert host.kept
     assert not host.run(authority, usage=usage)["changed"]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_key_without_a_certificate_is_kept(authority: Authority, readable: bool) -> None:
+    host = Host()
+    host.files.update(present=True, key=True, request=request() if readable else "", trusted="cut o")
+    before = dict(host.files)
+    with pytest.raises(InputError, match=r"in ~root/\.docker is of another CA \(no certificate beside the key tells"):
+        host.run(authority, usage="client")
+    assert not host.run(authority, usage="client", state="absent")["changed"]
+    assert host.files == before
+    assert host.run(authority, REPLACING, usage="client")["changed"]
+    assert host.kept
+    assert not host.run(authority, usage="client")["changed"]
 
 
 def test_files_that_trust_our_ca_among_others_are_corrected(authority: Authority, tmp_path: Path) -> None:
