@@ -10,6 +10,7 @@ from typing import Callable, Collection, Mapping, Protocol, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult, CommandRunner
+from ansible_collections.breakwater.docker.plugins.module_utils.redact import text_without_credentials
 
 #: Seconds for a download over a slow line, and for a question on a busy host.
 TIMEOUT = 1800
@@ -262,9 +263,11 @@ def _answer(commands: CommandRunner, *argv: str) -> str:
 def checked(result: CommandResult) -> None:
     """Raise BreakwaterError with the package manager's reason when it failed."""
     if result.rc != 0:
+        # Both may name a source with the password in its address.
+        told = text_without_credentials(result.stderr or result.stdout)
         # apt marks each line, dnf 4 the first one, dnf 5 none
-        errors = re.findall(r"^(?:E: .*|Error: (?s:.*))", result.stderr, re.MULTILINE)
-        reason = " ".join(" ".join(errors).split()) or (result.stderr or result.stdout).strip()[-500:]
+        errors = re.findall(r"^(?:E: .*|Error: (?s:.*))", told, re.MULTILINE)
+        reason = " ".join(" ".join(errors).split()) or told.strip()[-500:]
         raise BreakwaterError(f"The package manager failed: {reason} Correct the package sources and run again.")
 
 

@@ -247,6 +247,22 @@ def test_failure_tells_the_reason(stderr: str, reason: str) -> None:
         Apt(Commands({"update": CommandResult(100, "", stderr)})).refresh()
 
 
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "E: Conflicting values set for option Signed-By regarding source {}/debian x: /a.asc != /b.asc\n",
+        "Error: Failed to download metadata for repo 'x': Curl error (6): Could not resolve host for {}/repomd.xml\n",
+        "Failed to download metadata: {}/" + "x" * 478,  # what is told of it begins in the password
+    ],
+)
+def test_failure_tells_no_password_of_a_source(stderr: str) -> None:
+    told = stderr.format("http://ada:hunter2@mirror.example.org")
+    with pytest.raises(BreakwaterError, match=r"mirror\.example\.org|x{400}") as failed:
+        Apt(Commands({"update": CommandResult(100, "", told)})).refresh()
+    assert "hunter2" not in str(failed.value)
+    assert "r2@" not in str(failed.value)
+
+
 def test_package_manager_that_does_not_answer_is_not_taken_for_one_without_packages() -> None:
     apt = Apt(Commands({"policy": CommandResult(None, "", "apt-cache took too long")}))
     with pytest.raises(BreakwaterError, match=r"can't be looked up: apt-cache took too long"):
