@@ -100,11 +100,10 @@ def _findings(workload: Workload) -> Iterator[Finding]:
 
 
 def _left_to_the_host(container: Container) -> list[str]:
-    """Return the controls that a path decides, which only the host can follow."""
+    """Return the controls that a path decides, which only the host can follow; a volume can be one in disguise."""
     item = container.options
     found = [] if item["seccomp"] in _OWN_PROFILES else [_FILTERED]
-    paths = any(mount["host_path"] for mount in item["volumes"])
-    return [*found, *(_PATHS if paths else ())]
+    return [*found, *(_PATHS if item["volumes"] else ())]
 
 
 def _described(container: Container) -> Described:

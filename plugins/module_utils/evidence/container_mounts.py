@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import Document, UnreadableError
@@ -19,6 +20,8 @@ _KERNEL_TREES = {
 }
 #: Options of overlayfs that name directories, joined by colons.
 _OVERLAY_DIRECTORIES = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
+#: Where a plugin that the engine runs has its mounts, in a file system of its own.
+_PLUGINS_OWN = re.compile(r"/plugins/[0-9a-f]{64}/")
 
 
 class MountTable(NamedTuple):
@@ -79,8 +82,15 @@ def volume_paths(volumes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     for raw in volumes:
         options = {} if raw.get("Options", "") is None else raw.get("Options")
         if isinstance(options, dict) and all(isinstance(value, str) for value in options.values()):
-            found[str(raw.get("Name"))] = _paths(options)
+            found[str(raw.get("Name"))] = [*_paths(options), *_of_another_driver(raw)]
     return found
+
+
+def _of_another_driver(volume: Mapping[str, Any]) -> list[str]:
+    """Return where a driver that is no part of the engine has the volume: it may be any directory of the host."""
+    place = str(volume.get("Mountpoint") or "")
+    own = volume.get("Driver", "local") == "local" or _PLUGINS_OWN.search(place)
+    return [] if own or not place.startswith("/") else [place]
 
 
 def _paths(options: Mapping[str, str]) -> list[str]:

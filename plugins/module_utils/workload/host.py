@@ -9,6 +9,7 @@ from typing import Any, Mapping
 from ansible_collections.breakwater.docker.plugins.module_utils.docker_command import COMMAND
 from ansible_collections.breakwater.docker.plugins.module_utils.documents import UnreadableError
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError, InputError
+from ansible_collections.breakwater.docker.plugins.module_utils.evidence.container_mounts import volume_paths
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.host_paths import holds_socket, is_sensitive
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.paths import DATA_ROOT
 from ansible_collections.breakwater.docker.plugins.module_utils.evidence.seccomp import dangerous_calls
@@ -59,17 +60,21 @@ class WorkloadHost:
             image_id=image["Id"] if image else "",
         )
 
-    def check_paths(self, workload: Workload) -> None:
+    def check_paths(self, workload: Workload, state: State) -> None:
         """Raise InputError for a path that leads, by symbolic links, to what needs a reason and has none.
 
+        A volume that is there already can be such a path, too.
         A reason that no path needs is taken out, since it would become a label that misleads.
         """
+        volumes = volume_paths(state.volumes.values())
         for container in workload.containers:
             reasons, needed = container.options["reasons"], set()
-            for mount in container.options["volumes"]:
-                path = mount["host_path"]
-                if not path:
-                    continue
+            mounted = [
+                (path, mount)
+                for mount in container.options["volumes"]
+                for path in ([mount["host_path"]] if mount["host_path"] else volumes.get(mount["volume"], ()))
+            ]
+            for path, mount in mounted:
                 for control, found in (
                     ("container_no_engine_socket", holds_socket(self._files, path)),
                     (
@@ -81,8 +86,8 @@ class WorkloadHost:
                         needed.add(control)
                     if found and control not in reasons:
                         raise InputError(
-                            f"{container.name}: {path} leads to what belongs to the system ({control}): mount another"
-                            " directory, or state the reason. Nothing was changed."
+                            f"{container.name}: {mount['volume'] or path} leads to what belongs to the system"
+                            f" ({control}): mount another directory, or state the reason. Nothing was changed."
                         )
 
             for control in {"container_no_engine_socket", "container_no_sensitive_mounts"} - needed:

@@ -41,7 +41,6 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
     """Bring the workload about, or in check mode say what would be done; BreakwaterError when it can't be."""
     workload = parse(options)
     host = WorkloadHost(LocalFileSystem(), SubprocessRunner(), SecretStore())
-    host.check_paths(workload)
     references = list(dict.fromkeys(item.image for item in workload.containers))
     warnings = []
     try:
@@ -51,6 +50,7 @@ def bring_about(options: Mapping[str, Any], reader: EngineReader, check_mode: bo
             raise
         state = State()
         warnings.append(f"{error} What is predicted holds for an engine without containers.")
+    host.check_paths(workload, state)
     absent = [name for name in references if name not in state.images]
     if absent and not check_mode:
         host.pull(absent)

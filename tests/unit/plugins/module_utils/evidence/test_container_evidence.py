@@ -532,6 +532,27 @@ def test_volumes_that_are_the_hosts_files(tmp_path: Path, options: Any, expected
 
 
 @pytest.mark.parametrize(
+    ("driver", "place", "expected"),
+    [
+        ("local", "/etc/volumes/d/_data", []),  # the engine's own directory
+        ("local-persist", "/etc", ["/etc"]),
+        ("local-persist", "/srv/data", []),
+        ("netshare", "/var/lib/docker-volumes/netshare/nfs/d", []),
+        ("vieux/sshfs:latest", f"/var/lib/docker/plugins/{'1a' * 32}/propagated-mount/d", []),
+        ("rexray", "", []),
+    ],
+)
+def test_volumes_of_other_drivers_by_where_they_are(
+    tmp_path: Path, driver: str, place: str, expected: list[str]
+) -> None:
+    doc = inspected("stopped")
+    doc["Mounts"] = [{**doc["Mounts"][0], "Type": "volume", "Name": "d", "Source": place}]
+    volume = {"Name": "d", "Driver": driver, "Options": {"share": "nas:/etc"}, "Mountpoint": place}
+    [found] = collect(tmp_path, doc, volumes=[volume])
+    assert (found["sensitive_mounts"], found["unreadable"]) == (expected, {})
+
+
+@pytest.mark.parametrize(
     ("support", "limit", "field", "expected"),
     [
         ("MemoryLimit", "Memory", "memory", 0),

@@ -79,12 +79,35 @@ def test_path_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     (tmp_path / "srv/link").symlink_to("/etc")
     mount = {"volumes": [{"host_path": "/srv/link", "target": "/x"}]}
     with pytest.raises(InputError, match="container_no_sensitive_mounts"):
-        host(tmp_path).check_paths(workload(mount))
-    host(tmp_path).check_paths(workload({**mount, "reasons": {"container_no_sensitive_mounts": "Reads it."}}))
+        host(tmp_path).check_paths(workload(mount), State())
+    host(tmp_path).check_paths(workload({**mount, "reasons": {"container_no_sensitive_mounts": "Reads it."}}), State())
     harmless = {"volumes": [{"host_path": "/srv/data", "target": "/x"}]}
     told = workload({**harmless, "reasons": {"container_no_sensitive_mounts": "It is not."}})
-    host(tmp_path).check_paths(told)
+    host(tmp_path).check_paths(told, State())
     assert told.containers[0].options["reasons"] == {}
+
+
+@pytest.mark.parametrize(
+    ("described", "control"),
+    [
+        ({"Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/etc"}}, "container_no_sensitive"),
+        ({"Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/run/docker.sock"}}, "engine_socket"),
+        ({"Driver": "local-persist", "Options": {}, "Mountpoint": "/etc"}, "container_no_sensitive"),
+        ({"Driver": "local", "Options": None, "Mountpoint": "/var/lib/docker/volumes/data/_data"}, ""),
+    ],
+)
+def test_volume_that_is_a_path_in_disguise_needs_a_reason(
+    tmp_path: Path, described: dict[str, Any], control: str
+) -> None:
+    state = State(volumes={"data": {"Name": "data", **described}})
+    mount = {"volumes": [{"volume": "data", "target": "/x"}]}
+    reasons = dict.fromkeys(("container_no_sensitive_mounts", "container_no_engine_socket"), "It is.")
+    told = workload({**mount, "reasons": reasons})
+    host(tmp_path).check_paths(told, state)
+    assert bool(told.containers[0].options["reasons"]) == bool(control)
+    if control:
+        with pytest.raises(InputError, match=f"web: data leads to what belongs to the system .*{control}"):
+            host(tmp_path).check_paths(workload(mount), state)
 
 
 def test_seccomp_profile_is_read_and_judged(tmp_path: Path) -> None:
