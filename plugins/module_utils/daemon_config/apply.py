@@ -42,11 +42,11 @@ def check_consent(plan: Plan, state: EngineState, consent: Consent) -> None:
     """Raise InputError when the plan does to this host what the user has not agreed to."""
     if plan.action == "data_move" and not consent.data_move:
         root = state.root_of(plan.document)
-        places = f" They are in {state.data_root}, and it would look in {root}." if state.data_root != root else ""
+        elsewhere = root and state.data_root and root != state.data_root
+        places = f" They are in {state.data_root}, and it would look in {root}." if elsewhere else ""
         raise InputError(
             f"Changing {', '.join(plan.changed)} makes the engine look elsewhere for images, containers and volumes:"
-            f" the present ones will not be seen.{places if state.data_root and root else ''} Set allow_data_move: true"
-            " to do it; nothing was changed."
+            f" the present ones will not be seen.{places} Set allow_data_move: true to do it; nothing was changed."
         )
     stops = plan.action == "data_move" or (plan.action == "restart" and not plan.document.get("live-restore"))
     if stops and state.containers and consent.restart and not consent.interruption:
