@@ -70,16 +70,6 @@ def make_plan(
     )
 
 
-def refuse_to_displace(plan: PackagePlan, manager: Manager) -> None:
-    """Raise InputError where an installation would remove packages: somebody may use what they run."""
-    displaced = manager.displaced(plan.install) if plan.install else []
-    if displaced:
-        raise InputError(
-            f"To install {', '.join(plan.install)}, {', '.join(displaced)} would be removed: remove it yourself if"
-            " nothing on this host needs it, then run again. Nothing was changed."
-        )
-
-
 def apply(plan: PackagePlan, manager: Manager) -> None:
     """Carry the plan out; BreakwaterError says why not."""
     if plan.install:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from typing import Collection, Mapping, NamedTuple, Sequence
 
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import Manager
 
 
@@ -22,10 +23,17 @@ def missing(names: Sequence[str], manager: Manager) -> list[str]:
     return [name for name in names if name not in installed]
 
 
-def install(names: Sequence[str], manager: Manager) -> None:
-    """Install packages without those that they merely recommend, from fresh lists; BreakwaterError says why not."""
-    manager.refresh()
-    manager.install(dict.fromkeys(names), change_held=False)
+def refuse_to_displace(versions: Mapping[str, str | None], manager: Manager, going: Collection[str] = ()) -> None:
+    """Raise InputError where an installation would remove packages other than those that are `going` anyway.
+
+    Somebody may use what they run: to install docker.io, apt removes docker-ce, whose containers stop.
+    """
+    displaced = [name for name in manager.displaced(versions) if name not in going] if versions else []
+    if displaced:
+        raise InputError(
+            f"To install {', '.join(versions)}, {', '.join(displaced)} would be removed: remove it yourself if"
+            " nothing on this host needs it, then run again. Nothing was changed."
+        )
 
 
 def superfluous(patterns: Sequence[str], manager: Manager) -> Removal:

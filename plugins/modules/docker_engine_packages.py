@@ -83,10 +83,10 @@ from ansible_collections.breakwater.docker.plugins.module_utils.engine_packages 
     apply,
     make_plan,
     present,
-    refuse_to_displace,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
 from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import manager_of
+from ansible_collections.breakwater.docker.plugins.module_utils.packages import refuse_to_displace
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
 
 
@@ -100,7 +100,7 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     plan = make_plan(names, params["version"], params["upgrade"], params["hold"], manager)
     waiting = [] if params["may_restart"] else [name for name in plan.install if name in plan.before]
     plan = replace(plan, install={name: plan.install[name] for name in plan.install if name not in waiting})
-    refuse_to_displace(plan, manager)
+    refuse_to_displace(plan.install, manager)
     if not module.check_mode:
         apply(plan, manager)
     for name in plan.outdated:

@@ -13,6 +13,7 @@ description:
   - Installs the packages that are missing, without those that they merely recommend, and removes what must be absent.
   - Unlike M(ansible.builtin.apt) it needs no python3-apt, which a stock Debian does not have, so check mode works there
     and a real run installs nothing else. It predicts without package lists too.
+  - An installation for which apt would remove other packages is refused, since somebody may use what they run.
   - Works with apt and with dnf, whichever the host has.
 options:
   name:
@@ -78,8 +79,8 @@ from ansible_collections.breakwater.docker.plugins.module_utils.errors import Br
 from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import manager_of
 from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
     Removal,
-    install,
     missing,
+    refuse_to_displace,
     superfluous,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import SubprocessRunner
@@ -94,12 +95,16 @@ def main() -> None:
     try:
         manager = manager_of(SubprocessRunner())
         names = missing(module.params["name"], manager)
+        versions = dict.fromkeys(names)
         if module.params["absent"]:
             removal = superfluous(module.params["absent"], manager)
+        if names and not module.check_mode:
+            manager.refresh()
+        refuse_to_displace(versions, manager, removal.remove)
         if removal.remove and not module.check_mode:
             manager.remove(removal.remove)
         if names and not module.check_mode:
-            install(names, manager)
+            manager.install(versions, change_held=False)
         if module.params["absent"]:
             orphans = {"orphaned": manager.orphaned()}
     except BreakwaterError as error:

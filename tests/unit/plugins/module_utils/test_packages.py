@@ -7,12 +7,12 @@ from typing import Sequence
 
 import pytest
 
-from ansible_collections.breakwater.docker.plugins.module_utils.errors import BreakwaterError
+from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
 from ansible_collections.breakwater.docker.plugins.module_utils.package_managers import Apt
 from ansible_collections.breakwater.docker.plugins.module_utils.packages import (
     Removal,
-    install,
     missing,
+    refuse_to_displace,
     superfluous,
 )
 from ansible_collections.breakwater.docker.plugins.module_utils.ports import CommandResult
@@ -38,22 +38,12 @@ def test_nothing_is_missing_where_nothing_is_asked_for() -> None:
     assert missing([], Apt(Commands())) == []
 
 
-def test_install_refreshes_the_lists_first() -> None:
-    done = CommandResult(0, "", "")
-    commands = Commands(done, done)
-    install(["docker.io", "docker-cli"], Apt(commands))
-    assert commands.seen[0].endswith(" update")
-    assert commands.seen[1].endswith("=--force-confold install docker.io docker-cli")
-    assert " --no-install-recommends " in commands.seen[1]
-
-
-@pytest.mark.parametrize(
-    ("stderr", "reason"),
-    [("W: x\nE: Unable to locate package docker.io\n", "E: Unable to locate package docker.io Correct"), ("no", "no")],
-)
-def test_failure_tells_apts_reason(stderr: str, reason: str) -> None:
-    with pytest.raises(BreakwaterError, match=f"manager failed: {reason}"):
-        install(["docker.io"], Apt(Commands(CommandResult(100, "", stderr))))
+def test_installation_that_removes_packages_is_refused() -> None:
+    simulated = CommandResult(0, "Remv docker-ce [5:28.0]\nInst docker.io (26.1)\n", "")
+    with pytest.raises(InputError, match=r"To install docker\.io, docker-ce would be removed: .* Nothing was changed"):
+        refuse_to_displace({"docker.io": None}, Apt(Commands(simulated)))
+    refuse_to_displace({"docker.io": None}, Apt(Commands(simulated)), going=["docker-ce"])
+    refuse_to_displace({}, Apt(Commands()))
 
 
 class Removals:
