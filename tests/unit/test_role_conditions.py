@@ -91,6 +91,19 @@ def test_images_are_pinned_in_the_repositories_that_the_engine_lists() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_registrys_images_have_the_categories_of_its_containers() -> None:
+    given = {
+        "role_path": str(ROOT / "roles/docker_selinux"),
+        "docker_registry_kind": "container",
+        "__docker_registry_host": {"security_module": "selinux"},
+    }
+    that = "__docker_registry_label == ['label=level:' ~ __docker_selinux_registry[0].level]"
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
+    command += [f"-e@{ROOT}/roles/{role}/vars/main.yml" for role in ("docker_registry", "docker_selinux")]
+    done = subprocess.run([*command, "-e", json.dumps(given)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_umask_is_octal_digits_in_quotes() -> None:
     tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/refuse.yml").read_text())
     [condition] = [task["ansible.builtin.assert"]["that"] for task in tasks if "ansible.builtin.assert" in task]
