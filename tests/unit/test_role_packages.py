@@ -52,3 +52,32 @@ def test_avahi_stays_where_the_controller_finds_the_host_by_it(tmp_path: Path) -
     found = rendered(tmp_path, "docker_host", "__docker_host_units_reached", hosts)
     kept = {name: "avahi-daemon.service" in line for name, line in found.items()}
     assert kept == {"pi.local": True, "shop": True, "local": False, "web.example.org": False}
+
+
+def test_rootless_engine_of_the_rhel_family_is_dockers_own(tmp_path: Path) -> None:
+    told = {
+        "alma": {"distribution": "almalinux", "distribution_version": "9.4", "package_manager": "dnf"},
+        "debian": {"distribution": "debian", "distribution_version": "13", "package_manager": "apt"},
+    }
+    hosts = {name: {"__docker_engine_rootless_host": state} for name, state in told.items()}
+    found = rendered(tmp_path, "docker_engine_rootless", "__docker_engine_rootless_packages", hosts)
+    assert {name: "docker-ce-rootless-extras" in line for name, line in found.items()} == {
+        "alma": True,
+        "debian": False,
+    }
+    assert {name: "docker.io" in line for name, line in found.items()} == {"alma": False, "debian": True}
+
+
+def test_security_guides_are_the_distributions(tmp_path: Path) -> None:
+    guides = {
+        "debian": ("debian", "apt", "ssg-debian"),
+        "ubuntu": ("ubuntu", "apt", "ssg-debderived"),
+        "alma": ("almalinux", "dnf", "scap-security-guide"),
+    }
+    hosts = {
+        name: {"__docker_scan_host_state": {"distribution": distribution, "package_manager": manager}}
+        for name, (distribution, manager, _guide) in guides.items()
+    }
+    found = rendered(tmp_path, "docker_scan", "__docker_scan_packages", hosts)
+    for name, (_distribution, _manager, guide) in guides.items():
+        assert f"'{guide}'" in found[name], found[name]
