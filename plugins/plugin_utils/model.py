@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
@@ -18,6 +19,14 @@ PROFILES = ("baseline", "strict")
 THREATS = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 #: Where a finding comes from: a control of the catalogue, or a scanner.
 AUDIT, SCAN = "audit", "scan"
+#: The name of a swarm task's container, and what is new in it for each task: service.slot.task or service.node.task.
+_TASK = re.compile(r"(.+)\.[0-9a-z]{25}")
+
+
+def lasting_name(subject: Mapping[str, str]) -> str:
+    """Return the name by which an object is known over time: a service's container is named anew at each deployment."""
+    task = _TASK.fullmatch(subject["name"]) if subject["type"] == "container" else None
+    return task[1] if task else subject["name"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any, Container, Iterator, Mapping, NamedTuple
 
 from ansible_collections.breakwater.docker.plugins.module_utils.errors import InputError
-from ansible_collections.breakwater.docker.plugins.plugin_utils.model import SCAN, SCHEMA_VERSION, SEVERITIES
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import (
+    SCAN,
+    SCHEMA_VERSION,
+    SEVERITIES,
+    lasting_name,
+)
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report import host_document, proofs
 from ansible_collections.breakwater.docker.plugins.plugin_utils.scan.findings import COMPLETED
 
@@ -52,7 +57,7 @@ class Change(NamedTuple):
 
 def key_of(finding: Mapping[str, Any]) -> Key:
     """Return the identity of a finding in its JSON form."""
-    return Key(sys.intern(finding["control"]), sys.intern(finding["object"]["type"]), finding["object"]["name"])
+    return Key(sys.intern(finding["control"]), sys.intern(finding["object"]["type"]), lasting_name(finding["object"]))
 
 
 class Failure(NamedTuple):

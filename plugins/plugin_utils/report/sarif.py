@@ -9,6 +9,7 @@ import json
 from typing import Any, Iterator, Mapping
 from urllib.parse import quote
 
+from ansible_collections.breakwater.docker.plugins.plugin_utils.model import lasting_name
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.fleet import ControlRow, Fleet, describe
 from ansible_collections.breakwater.docker.plugins.plugin_utils.report.renderer import Renderer
 
@@ -95,7 +96,7 @@ def _result(host: str, finding: Mapping[str, Any], kind: str) -> dict[str, Any]:
     place = [host, subject["type"], subject["name"]]
     uri = "/".join(quote(part, safe="") for part in place)
     # Neither the object's id nor the evidence: a recreated container with the same fault is the same result.
-    fingerprint = _fingerprint([finding["control"], *place])
+    fingerprint = _fingerprint([finding["control"], host, subject["type"], lasting_name(subject)])
     result = {
         "ruleId": finding["control"],
         "kind": kind,

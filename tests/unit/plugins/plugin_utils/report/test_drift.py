@@ -143,3 +143,9 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_missing_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"can't be read: No such file.*; leave .previous. out"):
         Drift(tmp_path / "report.json")
+
+
+@pytest.mark.parametrize("task", ["web.2", "agent.0123456789abcdefghijklmno"])
+def test_a_new_task_of_a_service_is_the_same_object(tmp_path: Path, task: str) -> None:
+    before, now = (host(**{f"{task}.{number * 25}": "fail"}) for number in "ab")
+    assert [change.key.name for change in compare(tmp_path, [before], [now]).still_failing] == [task]

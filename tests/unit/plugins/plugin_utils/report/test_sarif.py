@@ -93,6 +93,12 @@ def test_a_fingerprint_outlives_the_container_but_not_the_host(tmp_path: Path) -
     assert run_of(tmp_path, moved)["results"][0]["partialFingerprints"] != first
 
 
+def test_a_fingerprint_outlives_the_task_of_a_service(tmp_path: Path) -> None:
+    names = [ObjectRef("container", "1", f"web.2.{number * 25}") for number in "ab"]
+    first, second = (only_result(tmp_path, object=name)["partialFingerprints"] for name in names)
+    assert first == second
+
+
 def test_a_host_that_was_not_assessed_is_an_error_of_the_run(tmp_path: Path) -> None:
     (invocation,) = run_of(tmp_path, HostReport.not_assessed("gone", "It is off."))["invocations"]
     assert not invocation["executionSuccessful"]
