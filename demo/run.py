@@ -133,8 +133,9 @@ def main() -> int:
 
     print("\n=== Result")
     print_controls("Fixed", [control for control, passed in after.items() if passed and before.get(control) is False])
-    print_controls("New failures", [control for control, passed in after.items() if not passed and before.get(control)])
-    print_controls("Still failing", [control for control, passed in after.items() if not passed])
+    failing = [control for control, passed in after.items() if not passed]
+    print_controls("New failures", [control for control in failing if before.get(control)])
+    print_controls("Still failing", [control for control in failing if not before.get(control)])
     contained = print_threats(proof_before, proof_after)
     print(f"\nScore before: {score_before} %   reports/demo-before/report.html")
     print(f"Score after:  {score_after} %   reports/demo-after/report.html")
