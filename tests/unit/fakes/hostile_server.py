@@ -13,6 +13,7 @@ import hashlib
 import json
 import sys
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -42,7 +43,8 @@ class Hostile(BaseHTTPRequestHandler):
         if registry and len(parts) < 2:
             self._head(200)
         else:
-            getattr(self, f"_{parts[1] if registry else parts[0]}")()
+            with suppress(ConnectionError):  # a client that has had enough
+                getattr(self, f"_{parts[1] if registry else parts[0]}")()
 
     def _head(self, status: int, **headers: str) -> None:
         self.send_response(status)
