@@ -43,7 +43,7 @@ def test_client_is_installed_where_it_is_a_package_of_its_own(tmp_path: Path, ro
     }
     found = rendered(tmp_path, role, f"__{role}_packages", hosts)
     assert {name: "docker-cli" in line for name, line in found.items()} == {
-        name: own for name, (*_, own) in HOSTS.items()
+        name: own for name, (_distribution, _version, own) in HOSTS.items()
     }
 
 

@@ -23,15 +23,18 @@ def check(report: Any) -> None:
 
     A fleet has a million findings: their types are compared by the set, many at once.
     """
-    _require(type(report["host"]) is str and type(report["assessed"]) is bool, "host or assessed")
+    _require(isinstance(report["host"], str) and isinstance(report["assessed"], bool), "host or assessed")
     _require(type(report["reason"]) in {str, _NONE}, "reason")
-    _require(type(report["engine"]) is dict, "engine")
+    _require(isinstance(report["engine"], dict), "engine")
     _require(report["summary"].keys() >= _STATUSES and _types(report["summary"].values()) == {int}, "summary")
-    _require(report["score"] is None or (type(report["score"]) is int and 0 <= report["score"] <= 100), "score")
-    _require(type(report.get("run", "")) is str, "run")
+    _require(report["score"] is None or (_types([report["score"]]) == {int} and 0 <= report["score"] <= 100), "score")
+    _require(isinstance(report.get("run", ""), str), "run")
     if report.get("assessed_at", "") != "":
         moment(report["assessed_at"])
-    _require(type(report["findings"]) is list and type(report.get("unused_waivers", [])) is list, "findings or waivers")
+    _require(
+        isinstance(report["findings"], list) and isinstance(report.get("unused_waivers", []), list),
+        "findings or waivers",
+    )
     for waiver in report.get("unused_waivers", ()):
         _require(_types(_WAIVER(waiver)) == {str}, "unused_waivers")
     for finding in report["findings"]:
@@ -45,7 +48,7 @@ def _check_finding(finding: Any) -> None:
         raise ValueError("a finding has something else where a text has to be")
     if finding["status"] not in _STATUSES or finding["severity"] not in _SEVERITIES:
         raise ValueError(f"a finding has the status {finding['status']!r} and severity {finding['severity']!r}")
-    if type(finding["threats"]) is not list or not _THREATS.issuperset(finding["threats"]):
+    if not isinstance(finding["threats"], list) or not _THREATS.issuperset(finding["threats"]):
         raise ValueError(f"a finding has the threats {finding['threats']!r}")
     if waiver is not None and _types(_WAIVER(waiver)) != {str}:
         raise ValueError("a finding's waiver has something else where a text has to be")
