@@ -47,18 +47,23 @@ def environment_of(collections: Path) -> dict[str, str]:
     return {**environment, "ANSIBLE_COLLECTIONS_PATH": str(collections)}
 
 
-def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path) -> None:
-    command = ["ansible-playbook", "breakwater.docker.compliance", "-i", "localhost,", "-c", "local"]
-    variables = {"docker_compliance_report_dir": str(tmp_path / "reports")}
+def run_installed(command: list[str], collections: Path, directory: Path) -> None:
+    """Run a command in the directory with the installed copy; AssertionError with what it said when it fails."""
     done = subprocess.run(
-        [*command, "-e", json.dumps(variables)],
-        cwd=tmp_path,
+        command,
+        cwd=directory,
         env=environment_of(collections),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_playbook_runs_from_the_installed_copy(collections: Path, tmp_path: Path) -> None:
+    command = ["ansible-playbook", "breakwater.docker.compliance", "-i", "localhost,", "-c", "local"]
+    variables = {"docker_compliance_report_dir": str(tmp_path / "reports")}
+    run_installed([*command, "-e", json.dumps(variables)], collections, tmp_path)
     [host] = json.loads((tmp_path / "reports/report.json").read_text())["hosts"]
     assert host["assessed"], host["reason"]
     assert host["summary"]["pass"] > 0
@@ -77,13 +82,5 @@ def test_guide_can_be_followed_to_the_letter(collections: Path, tmp_path: Path, 
     for name, content in files:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
-    done = subprocess.run(
-        ["sh", "-euc", "".join(commands)],
-        cwd=tmp_path,
-        env=environment_of(collections),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_installed(["sh", "-euc", "".join(commands)], collections, tmp_path)
     assert (tmp_path / "reports/report.json").exists()

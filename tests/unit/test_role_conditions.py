@@ -42,6 +42,14 @@ def test_switches_are_made_booleans_where_something_is_decided_by_them() -> None
     assert [(place, found.group(1)) for place, line in decisions() for found in used.finditer(line)] == []
 
 
+def check(that: str | list[str], given: dict[str, Any], *roles: str) -> None:
+    """Let Ansible decide by what is given and by the variables of roles; AssertionError with what it said if not so."""
+    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
+    command += [f"-e@{ROOT}/roles/{role}/vars/main.yml" for role in roles]
+    done = subprocess.run([*command, "-e", json.dumps(given)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("switch", "waiting", "boots"),
     [("true", ["x"], True), (True, ["x"], True), ("false", ["x"], False), (True, [], False)],
@@ -50,26 +58,18 @@ def test_docker_host_boots_when_something_waits_for_it(switch: Any, waiting: lis
     tasks = yaml.safe_load((ROOT / "roles/docker_host/tasks/main.yml").read_text())
     [condition] = [task["when"] for task in tasks if "ansible.builtin.reboot" in task]
     given = {"docker_host_reboot": switch, "__docker_host_kernel": {"reboot_required": waiting}}
-    arguments = json.dumps({"that": f"({condition}) == {boots}"})
-    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", arguments, "-e", json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(f"({condition}) == {boots}", given)
 
 
 def test_images_are_rebuilt_by_tags_only() -> None:
-    variables = ROOT / "roles/docker_image_rebuild/vars/main.yml"
     tagged = ["app:1", "r.example.org:5000/app:1", "docker.io/acme/shop:1"]
     others = ["app", "r.example.org:5000/app", "app@sha256:00", "app:1@sha256:00"]
     given = {"docker_image_rebuild_images": [{"name": name} for name in tagged + others]}
     that = f"__docker_image_rebuild_misnamed == {others}"
-    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
-    command += ["-e", f"@{variables}", "-e", json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(that, given, "docker_image_rebuild")
 
 
 def test_images_are_pinned_in_the_repositories_that_the_engine_lists() -> None:
-    variables = ROOT / "roles/docker_image_rebuild/vars/main.yml"
     listed = {
         "shop:1": "shop",
         "acme/shop:1": "acme/shop",
@@ -85,10 +85,7 @@ def test_images_are_pinned_in_the_repositories_that_the_engine_lists() -> None:
     }
     given = {"docker_image_rebuild_images": [{"name": name} for name in listed]}
     that = f"__docker_image_rebuild_repositories == {list(listed.values())}"
-    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
-    command += ["-e", f"@{variables}", "-e", json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(that, given, "docker_image_rebuild")
 
 
 def test_registrys_images_have_the_categories_of_its_containers() -> None:
@@ -98,10 +95,7 @@ def test_registrys_images_have_the_categories_of_its_containers() -> None:
         "__docker_registry_host": {"security_module": "selinux"},
     }
     that = "__docker_registry_label == ['label=level:' ~ __docker_selinux_registry[0].level]"
-    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": that})]
-    command += [f"-e@{ROOT}/roles/{role}/vars/main.yml" for role in ("docker_registry", "docker_selinux")]
-    done = subprocess.run([*command, "-e", json.dumps(given)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(that, given, "docker_registry", "docker_selinux")
 
 
 def test_umask_is_octal_digits_in_quotes() -> None:
@@ -111,6 +105,4 @@ def test_umask_is_octal_digits_in_quotes() -> None:
     given = [
         f"({condition.replace('docker_host_umask', json.dumps(value))}) == {fits}" for value, fits in values.items()
     ]
-    command = ["ansible", "localhost", "-m", "ansible.builtin.assert", "-a", json.dumps({"that": given})]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(given, {})
